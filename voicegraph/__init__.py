@@ -1,0 +1,59 @@
+"""voicegraph: a voice agent is a graph in a YAML file."""
+
+from voicegraph.call import Call, Reply, this_call
+from voicegraph.durations import Duration
+from voicegraph.errors import VoicegraphError
+from voicegraph.frames import (
+    Audio,
+    Commit,
+    Dtmf,
+    End,
+    Error,
+    Frame,
+    Interrupt,
+    Message,
+    ReplyEnd,
+    Sentence,
+    SpeechStarted,
+    SpeechStopped,
+    Token,
+    ToolCall,
+    ToolResult,
+    Transcript,
+    TTSAudio,
+    UserTurn,
+)
+from voicegraph.node import node
+from voicegraph.ports import Rate
+from voicegraph.shared import shared
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Audio",
+    "Call",
+    "Commit",
+    "Dtmf",
+    "Duration",
+    "End",
+    "Error",
+    "Frame",
+    "Interrupt",
+    "Message",
+    "Rate",
+    "Reply",
+    "ReplyEnd",
+    "Sentence",
+    "SpeechStarted",
+    "SpeechStopped",
+    "TTSAudio",
+    "Token",
+    "ToolCall",
+    "ToolResult",
+    "Transcript",
+    "UserTurn",
+    "VoicegraphError",
+    "node",
+    "shared",
+    "this_call",
+]

@@ -1,0 +1,96 @@
+"""What a node may know and ask of the call that it serves."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from random import Random
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One reply as the heard ledger knows it now.
+
+    said: its text as far as it was sent to the line. heard: the part of it that the caller has heard, cut at a word.
+    seconds, heard_seconds: the same as durations of audio. interrupted: it will not be finished.
+    """
+
+    turn: int
+    said: str = ""
+    heard: str = ""
+    seconds: float = 0.0
+    heard_seconds: float = 0.0
+    interrupted: bool = False
+
+
+class Call(Protocol):
+    """The call that a node's instance serves. A node class asks for it with a field `call: Call = this_call()`."""
+
+    @property
+    def id(self) -> str:
+        """Name of the call, unique in the process."""
+        ...
+
+    @property
+    def random(self) -> Random:
+        """The call's own source of randomness, seeded by whoever started the call."""
+        ...
+
+    def now(self) -> float:
+        """Loop time in seconds. Nodes read no other clock."""
+        ...
+
+    def reply(self, turn: int) -> Reply:
+        """What was said and heard of a turn so far; an empty Reply for a turn that has said nothing."""
+        ...
+
+    def say(self, text: str, *, interruptible: bool = True) -> None:
+        """Speaks a text as a turn of its own, such as a greeting."""
+        ...
+
+    def played(self, turn: int, seconds: float) -> None:
+        """For lines: of this turn, so many seconds in all have now been heard."""
+        ...
+
+    def hang_up(self, reason: str) -> None:
+        """Ends the call at once: nothing more is said. For lines whose caller is gone, and for tools."""
+        ...
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        """Runs a blocking function in a thread and awaits its result. The only way from a node to a thread.
+
+        When the caller of this is cancelled, the thread goes on to its end and its result is dropped.
+        """
+        ...
+
+    def offload_stream(self, produce: Callable[[Callable[[T], bool]], None]) -> AsyncGenerator[T, None]:
+        """Runs `produce(emit)` in a thread and yields what it emits, as it comes.
+
+        `emit(item)` returns False once nobody listens any more (closed or interrupted): `produce` should then return.
+        """
+        ...
+
+
+CALL_FIELD = "__voicegraph_call__"
+
+
+class _ThisCall:
+    """Stands in a node class for the call until the engine puts the real one into the instance."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        setattr(owner, CALL_FIELD, name)
+
+
+def this_call(*, init: Literal[False] = False) -> Any:
+    """The field of a node class that the engine fills with the `Call` being served; it is no configuration."""
+    return _ThisCall()
+
+
+def give_call(instance: object, call: Call) -> None:
+    """Fills the instance's `this_call()` field, if its class has one."""
+    name = getattr(instance, CALL_FIELD, None)
+    if name is not None:
+        setattr(instance, name, call)

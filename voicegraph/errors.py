@@ -1,0 +1,47 @@
+"""Everything voicegraph raises on purpose.
+
+VoicegraphError
+├── NodeDefinitionError   a class or function under @node cannot be a node: said at import, with what to change
+├── UnknownNodeType       no node type of that name; says which is near
+├── GraphError            a graph file is wrong; carries every diagnostic (voicegraph.graph.diagnostics)
+├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
+├── AudioError            a sound file or a sound device cannot be used
+└── CallFailed            a call could not go on; carries the node that failed
+
+A user's mistake ends in one of these, whose text says what to do. Anything else that escapes is our bug.
+"""
+
+from __future__ import annotations
+
+
+class VoicegraphError(Exception):
+    """Base of all of them."""
+
+
+class NodeDefinitionError(VoicegraphError):
+    """A class or function under @node cannot be a node."""
+
+
+class UnknownNodeType(VoicegraphError):
+    """No node type of that name is registered. near: the most similar registered name, or None."""
+
+    def __init__(self, name: str, near: str | None) -> None:
+        super().__init__(f"no node type `{name}`" + (f"; did you mean `{near}`?" if near else ""))
+        self.name = name
+        self.near = near
+
+
+class ModelError(VoicegraphError):
+    """A model is missing, cannot be fetched, or is not the file that it should be."""
+
+
+class AudioError(VoicegraphError):
+    """A sound file or a sound device cannot be used."""
+
+
+class CallFailed(VoicegraphError):
+    """A call could not go on because `node` failed."""
+
+    def __init__(self, node: str, message: str) -> None:
+        super().__init__(f"{node}: {message}")
+        self.node = node
