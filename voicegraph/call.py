@@ -15,7 +15,7 @@ class Reply(msgspec.Struct, frozen=True):
     """One reply as the heard ledger knows it now.
 
     said: its text as far as it was sent to the line. heard: the part of it that the caller has heard, cut at a word.
-    seconds, heard_seconds: the same as durations of audio. interrupted: it will not be finished.
+    seconds, heard_seconds: the same as durations of audio. ended: nothing more comes. interrupted: it was cut short.
     """
 
     turn: int
@@ -23,7 +23,13 @@ class Reply(msgspec.Struct, frozen=True):
     heard: str = ""
     seconds: float = 0.0
     heard_seconds: float = 0.0
+    ended: bool = False
     interrupted: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Heard to its end, or cut short."""
+        return self.interrupted or (self.ended and self.heard_seconds >= self.seconds)
 
 
 class Call(Protocol):
@@ -43,8 +49,8 @@ class Call(Protocol):
         """Loop time in seconds. Nodes read no other clock."""
         ...
 
-    def reply(self, turn: int) -> Reply:
-        """What was said and heard of a turn so far; an empty Reply for a turn that has said nothing."""
+    def replies(self) -> list[Reply]:
+        """What was said and heard so far: every reply that has come to the line or was given up, in order."""
         ...
 
     def say(self, text: str, *, interruptible: bool = True) -> None:

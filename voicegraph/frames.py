@@ -80,9 +80,14 @@ class SpeechStarted(CallerFrame, frozen=True, gc=False):
 
 
 class SpeechStopped(CallerFrame, frozen=True, gc=False):
-    """The caller paused. at: position in the call's audio, in seconds, just after the last voiced sample."""
+    """The caller paused.
+
+    at: position in the call's audio, in seconds, just after the last voiced sample. noticed: position of the audio in
+    which that was noticed, so `noticed - at` seconds of silence have passed already.
+    """
 
     at: float
+    noticed: float = 0.0
 
 
 class Transcript(CallerFrame, frozen=True, gc=False):

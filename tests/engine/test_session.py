@@ -1,0 +1,298 @@
+"""A call from its first frame to its last."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.engine.calls import TestLine, plan, run
+from voicegraph import (
+    Audio,
+    Call,
+    Error,
+    Interrupt,
+    Reply,
+    ReplyEnd,
+    Sentence,
+    SpeechStarted,
+    Token,
+    Transcript,
+    TTSAudio,
+    UserTurn,
+    node,
+    this_call,
+)
+from voicegraph.engine.session import Session
+from voicegraph.errors import CallFailed
+
+
+@node("test.turns")
+class Turns:
+    """A caller's turn for each frame of audio."""
+
+    def on_audio(self, audio: Audio) -> UserTurn:
+        return UserTurn(f"turn at {audio.at:g}")
+
+
+@node("test.words")
+class Words:
+    """Answers with the words of the turn."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        for word in turn.text.split():
+            yield Token(word + " ")
+
+
+@node("test.join")
+class Join:
+    """One sentence a turn, from all its tokens."""
+
+    async def join(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Sentence]:
+        text = "".join([token.text async for token in tokens])
+        yield Sentence(text.strip())
+
+
+@node("test.voice")
+class Voice:
+    """20 ms of sound a sentence."""
+
+    async def on_sentence(self, sentence: Sentence) -> TTSAudio:
+        return TTSAudio(bytes(640), text=sentence.text)
+
+
+FLOW = "line -> turns -> words -> join -> voice -> line"
+NODES = {"line": TestLine, "turns": Turns, "words": Words, "join": Join, "voice": Voice}
+
+
+def test_what_the_caller_says_comes_back_as_sound() -> None:
+    session, log = run(plan(NODES, FLOW))
+    line = session.nodes["line"].instance
+    assert [audio.text for audio in line.heard] == ["turn at 0", "turn at 0.02", "turn at 0.04"]
+    assert [audio.turn for audio in line.heard] == [1, 2, 3]
+    assert line.events == ["drain"]
+    assert [reply.heard for reply in session.replies()] == ["turn at 0", "turn at 0.02", "turn at 0.04"]
+    assert all(reply.over and not reply.interrupted for reply in session.replies())
+    assert len(log.of(Token)) == 9
+
+
+def test_a_frame_inherits_turn_and_birth_of_its_cause() -> None:
+    _, log = run(plan(NODES, FLOW))
+    born = [audio.born for audio in log.of(Audio)]
+    assert [turn.born for turn in log.of(UserTurn)] == born
+    assert {(token.turn, token.born) for token in log.of(Token)} == set(enumerate(born, 1))
+
+
+def test_every_task_is_gone_at_the_end() -> None:
+    async def call() -> set[str]:
+        await Session(plan(NODES, FLOW)).run()
+        return {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+    assert asyncio.run(call()) == set()
+
+
+@node("test.failing")
+class Failing:
+    """Cannot answer the second turn."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        yield Token("well")
+        if turn.turn == 2:
+            raise ValueError("no answer")
+
+
+def test_a_failing_handler_costs_its_turn_and_not_the_call() -> None:
+    session, log = run(plan({**NODES, "words": Failing}, FLOW))
+    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["well"] * 3
+    assert [(error.node, error.message, error.fatal) for error in log.of(Error)] == [
+        ("words", "ValueError: no answer", False)
+    ]
+    assert session.timings()["words"].errors == 1
+    assert [(name, str(error)) for name, error in session.faults] == [("words", "no answer")]
+
+
+@node("test.inline_failing")
+def inline_failing(audio: Audio) -> SpeechStarted:
+    """Always wrong."""
+    raise RuntimeError("broken")
+
+
+@node("test.ears")
+class Ears:
+    """Takes what it can get."""
+
+    def on_speech(self, frame: SpeechStarted | Audio) -> Transcript:
+        return Transcript("heard")
+
+
+def test_a_failing_inline_node_does_not_reach_its_giver() -> None:
+    made = plan({"line": TestLine, "bad": inline_failing, "ears": Ears}, "line -> bad -> ears", "line -> ears")
+    session, log = run(made)
+    assert len(log.of(Transcript)) == 3
+    assert session.timings()["bad"].errors == 3
+
+
+@node("test.dying_stream")
+class DyingStream:
+    """A streaming recogniser that breaks."""
+
+    async def listen(self, audio: AsyncIterator[Audio]) -> AsyncIterator[Transcript]:
+        async for _ in audio:
+            raise ConnectionError("gone")
+        yield Transcript("never")
+
+
+def test_a_stream_of_the_whole_call_that_breaks_ends_the_call_and_says_who() -> None:
+    with pytest.raises(CallFailed, match="stt: ConnectionError: gone"):
+        run(plan({"line": TestLine, "stt": DyingStream}, "line -> stt"))
+
+
+@node("test.undeclared")
+class Undeclared:
+    """Gives what it does not say."""
+
+    async def on_turn(self, turn: UserTurn) -> Token:
+        return Sentence("surprise")  # type: ignore[return-value]
+
+
+def test_a_frame_that_the_annotations_do_not_name_is_an_error() -> None:
+    _, log = run(plan({**NODES, "words": Undeclared}, "line -> turns -> words"))
+    assert "gave a Sentence, which is not in its annotations" in log.of(Error)[0].message
+
+
+@node("test.direct")
+class Direct:
+    """Answers straight from the caller's audio, without a UserTurn."""
+
+    def on_audio(self, audio: Audio) -> Iterator[Sentence]:
+        yield Sentence("one")
+        yield Sentence("two")
+
+
+@node("test.per_turn")
+class PerTurn:
+    """Joins the sentences of a turn into one sound."""
+
+    async def speak(self, sentences: AsyncIterator[Sentence]) -> AsyncIterator[TTSAudio]:
+        text = " ".join([sentence.text async for sentence in sentences])
+        yield TTSAudio(bytes(640), text=text)
+
+
+def test_a_reply_without_a_user_turn_is_one_turn_per_handler_call() -> None:
+    session, _ = run(plan({"line": TestLine, "direct": Direct, "voice": PerTurn}, "line -> direct -> voice -> line"))
+    assert [(audio.turn, audio.text) for audio in session.nodes["line"].instance.heard] == [
+        (1, "one two"), (2, "one two"), (3, "one two"),
+    ]  # fmt: skip
+
+
+@node("test.branch")
+class Branch:
+    """A second way for a reply."""
+
+    async def on_token(self, token: Token) -> Sentence:
+        await asyncio.sleep(0)
+        return Sentence(token.text.strip().upper())
+
+
+def test_a_reply_ends_where_its_branches_meet_when_both_have_ended() -> None:
+    made = plan({**NODES, "branch": Branch, "voice": PerTurn}, "line -> turns -> words -> join -> voice -> line", "words -> branch -> voice")  # fmt: skip
+    session, _ = run(made)
+    heard = [sorted(audio.text.split(" ")) for audio in session.nodes["line"].instance.heard]
+    assert heard == [sorted(["turn", "at", at, "TURN", "AT", at]) for at in ("0", "0.02", "0.04")]
+
+
+@node("test.greeter", line=True)
+class Greeter(TestLine):
+    """Speaks first."""
+
+    async def listen(self) -> AsyncIterator[Audio]:
+        self.call.say("hello there")
+        yield Audio(bytes(640))
+
+
+def test_a_call_can_say_something_of_its_own() -> None:
+    session, _ = run(plan({**NODES, "line": Greeter}, "line -> turns -> words -> join -> voice -> line"))
+    assert session.nodes["line"].instance.heard[0].text == "hello there"
+    assert session.replies()[0].over
+
+
+@node("test.hang_up")
+class HangUp:
+    """Ends the call at its second frame."""
+
+    call: Call = this_call()
+
+    def on_audio(self, audio: Audio) -> None:
+        if audio.at > 0.01:
+            self.call.hang_up("enough")
+
+
+@node("test.endless", line=True)
+class Endless(TestLine):
+    """A caller who stays."""
+
+    async def listen(self) -> AsyncIterator[Audio]:
+        while True:
+            yield Audio(bytes(640), at=1.0)
+            await asyncio.sleep(0)
+
+
+def test_hanging_up_ends_the_call_at_once() -> None:
+    session, _ = run(plan({"line": Endless, "hang_up": HangUp}, "line -> hang_up"))
+    assert session.nodes["line"].instance.events == []
+
+
+@node("test.reply_end")
+class CountsEnds:
+    """Speaks the number of sentences of each turn at its end."""
+
+    def __post_init__(self) -> None:
+        self.count = 0
+
+    def on_sentence(self, sentence: Sentence) -> None:
+        self.count += 1
+
+    def on_end(self, end: ReplyEnd) -> TTSAudio:
+        count, self.count = self.count, 0
+        return TTSAudio(bytes(640), text=str(count))
+
+
+def test_an_inline_node_may_speak_at_the_end_of_a_reply() -> None:
+    session, _ = run(plan({"line": TestLine, "direct": Direct, "count": CountsEnds}, "line -> direct -> count -> line"))
+    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["2", "2", "2"]
+
+
+@node("test.life")
+class Life:
+    """Keeps a diary."""
+
+    async def __aenter__(self) -> None:
+        self.diary = ["enter"]
+
+    async def __aexit__(self, *exception: object) -> None:
+        self.diary.append("exit")
+
+    def interrupted(self, reply: Reply) -> None:
+        self.diary.append(f"interrupted {reply.turn}")
+
+    async def on_turn(self, turn: UserTurn) -> None:
+        self.diary.append(turn.text)
+
+
+@node("test.interrupts")
+class Interrupts:
+    """Interrupts after each turn that it gives."""
+
+    def on_audio(self, audio: Audio) -> Iterator[UserTurn | Interrupt]:
+        yield UserTurn("x")
+        yield Interrupt()
+
+
+def test_life_cycle() -> None:
+    session, _ = run(plan({"line": TestLine, "interrupts": Interrupts, "life": Life}, "line -> interrupts -> life"))
+    diary = session.nodes["life"].instance.diary
+    assert diary[0] == "enter"
+    assert diary[-1] == "exit"
+    assert diary.count("interrupted 1") == 1
+    assert "x" not in diary  # each turn was void before the node came to it

@@ -1,0 +1,109 @@
+"""The bounded queue before an asynchronous handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+
+from voicegraph.engine.turns import Turns
+from voicegraph.frames import Audio, Frame
+
+REPLY_BOUND = 16
+"""Frames of a reply that wait before a node: enough to keep it busy, few enough that a slow node is felt upstream."""
+CALLER_BOUND = 150
+"""Caller frames that wait: 3 s of 20 ms audio. Past it the oldest audio is dropped."""
+
+
+class Inbox:
+    """Frames on their way to one worker, in order.
+
+    A full inbox makes the giver wait. lossy: caller audio is live, nobody can slow the caller down, so past the bound
+    the oldest audio is dropped and counted instead. replies: frames of replies come in here, and so do their ends.
+    """
+
+    def __init__(self, turns: Turns, bound: int, *, lossy: bool, replies: bool) -> None:
+        self.turns = turns
+        self.bound = bound
+        self.lossy = lossy
+        self.replies = replies
+        self.dropped = 0
+        self._frames: deque[Frame] = deque()
+        self._reader: asyncio.Future[None] | None = None
+        self._granted = 0  # places promised to writers that have not run yet
+        self._writers: deque[asyncio.Future[None]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def push(self, frame: Frame) -> Awaitable[None] | None:
+        """Takes a frame in; None when that is done, else what the giver has to await for it."""
+        if len(self._frames) + self._granted >= self.bound:
+            if not (self.lossy and type(frame) is Audio):
+                return self._push_when_room(frame)
+            if not self._drop_oldest_audio():
+                return None
+        self._put(frame)
+        return None
+
+    def push_marker(self, frame: Frame) -> None:
+        """Takes in an end marker, which never waits: there is one for each turn."""
+        self._put(frame)
+
+    async def peek(self) -> Frame:
+        """The next frame that is alive, which stays in; waits for one. Safe to cancel."""
+        while True:
+            while self._frames:
+                frame = self._frames[0]
+                if not self.turns.void(frame):
+                    return frame
+                self.pop()
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+
+    def pop(self) -> Frame:
+        """Takes the first frame out, which makes room for a waiting giver."""
+        frame = self._frames.popleft()
+        self._let_writers_in()
+        return frame
+
+    def purge(self) -> None:
+        """Lets go of what an interrupt has made void."""
+        self._frames = deque(frame for frame in self._frames if not self.turns.void(frame))
+        self._let_writers_in()
+
+    async def _push_when_room(self, frame: Frame) -> None:
+        place = asyncio.get_running_loop().create_future()
+        self._writers.append(place)
+        try:
+            await place
+        finally:
+            if not place.cancelled():  # it was granted, even if the giver is being cancelled at this moment
+                self._granted -= 1
+                if not self.turns.void(frame):
+                    self._put(frame)
+            self._let_writers_in()
+
+    def _put(self, frame: Frame) -> None:
+        self._frames.append(frame)
+        if self._reader is not None:
+            if not self._reader.done():
+                self._reader.set_result(None)
+            self._reader = None
+
+    def _let_writers_in(self) -> None:
+        """Grants free places to waiting givers, first come, first served."""
+        while self._writers and len(self._frames) + self._granted < self.bound:
+            place = self._writers.popleft()
+            if not place.done():
+                self._granted += 1
+                place.set_result(None)
+
+    def _drop_oldest_audio(self) -> bool:
+        """Makes room by dropping the oldest audio; False when there is none, so that the new audio is the one to go."""
+        self.dropped += 1
+        for index, frame in enumerate(self._frames):
+            if type(frame) is Audio:
+                del self._frames[index]
+                return True
+        return False

@@ -1,0 +1,258 @@
+"""A node at work in one call, and how the nodes of a plan are joined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from voicegraph.engine.heard import Heard
+from voicegraph.engine.inbox import CALLER_BOUND, REPLY_BOUND, Inbox
+from voicegraph.engine.inline import InlineFunction, InlineGenerator
+from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane
+from voicegraph.engine.outlet import Outlet, Push, Tap
+from voicegraph.engine.timing import NodeTiming
+from voicegraph.engine.turns import Turns
+from voicegraph.engine.turnstile import Turnstile
+from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, ReplyEnd
+from voicegraph.graph.plan import Edge, PlannedNode
+from voicegraph.ports import Form, Handler, Style
+
+
+class Policy(Protocol):
+    """What a node's requests and faults come to: the session."""
+
+    turns: Turns
+    heard: Heard
+    taps: list[Tap]
+
+    def interrupt(self, frame: Frame) -> None: ...
+    def commit(self, frame: Frame) -> None: ...
+    def failed(self, node: str, error: Exception, *, fatal: bool) -> None: ...
+    def overstayed(self, node: str) -> None: ...
+    def source_done(self, node: str) -> None: ...
+    def node_ended(self, node: str) -> None: ...
+    def line_done(self, end: Frame) -> None: ...
+
+
+class RunningNode:
+    """One node of one call: its instance, its handlers in place, and its outlet.
+
+    live: caller audio cannot be made to wait for this node; past the bound of its inbox it is dropped.
+    """
+
+    def __init__(self, planned: PlannedNode, instance: Any, policy: Policy, *, live: bool) -> None:
+        self.name = planned.name
+        self.kind = planned.kind
+        self.instance = instance
+        self.policy = policy
+        self.timing = NodeTiming()
+        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps)
+        self.inlets: dict[type[Frame], Push] = {}
+        self.lanes: list[FrameLane | StreamLane] = []
+        self.source: SourceLane | None = None
+        self.givers: Callable[[Frame], int] = lambda end: 1
+        self.turnstile: Turnstile | None = None
+        self._live = live
+        self._arrived: Counter[int] = Counter()
+        self._worked: Counter[int] = Counter()
+        self._place_handlers()
+
+    def start(self) -> None:
+        for lane in self._all_lanes():
+            lane.start()
+
+    def interrupt(self) -> None:
+        """Cancels what works on a void turn. Never waits for it."""
+        for lane in self.lanes:
+            lane.interrupt()
+        if self.turnstile is not None:
+            self.turnstile.interrupt()
+        for counter in (self._arrived, self._worked):
+            for turn in [turn for turn in counter if 0 < turn < self.policy.turns.floor]:
+                del counter[turn]
+
+    def keep_replies_apart(self) -> None:
+        """For a node where several givers of replies meet."""
+        self.turnstile = turnstile = Turnstile(self.policy.turns)
+        for taken, push in self.inlets.items():
+            if taken.side == "reply":
+                self.inlets[taken] = turnstile.guard(push)
+
+    def tasks(self) -> Iterable[asyncio.Task[None]]:
+        """The node's tasks, in a fixed order."""
+        for lane in self._all_lanes():
+            yield from lane.tasks
+
+    def dropped(self) -> int:
+        """Caller audio frames dropped because the node was behind."""
+        return sum(lane.inbox.dropped for lane in self.lanes)
+
+    # --- end markers: handed on when every giver has handed one in and all that came before it is worked through -----
+
+    def arrive(self, end: Frame) -> Awaitable[None] | None:
+        """An end marker comes in from one of the givers."""
+        if self.policy.turns.void(end):
+            return None
+        self._arrived[end.turn] += 1
+        if self._arrived[end.turn] < self.givers(end):
+            return None
+        del self._arrived[end.turn]
+        if self.turnstile is not None:
+            self.turnstile.ended(end.turn)
+        lanes = self._lanes_for(end)
+        for lane in lanes:
+            lane.inbox.push_marker(end)
+        if lanes:
+            return None
+        inlet = self.inlets.get(type(end))
+        wait = inlet(end) if inlet else None
+        return self._hand_on(end) if wait is None else self._hand_on_after(wait, end)
+
+    def lane_done(self, end: Frame) -> Awaitable[None] | None:
+        """A lane has worked through all that came before this end marker."""
+        self._worked[end.turn] += 1
+        if self._worked[end.turn] < len(self._lanes_for(end)):
+            return None
+        del self._worked[end.turn]
+        if self.kind.line:
+            self.policy.line_done(end)
+            return None
+        return self._hand_on(end)
+
+    def source_done(self) -> Awaitable[None] | None:
+        """The source gives no more: the end of the call begins here."""
+        self.policy.source_done(self.name)
+        return self.outlet.send_end(End()) if self.kind.line else self.arrive(End())
+
+    def _lanes_for(self, end: Frame) -> list[FrameLane | StreamLane]:
+        return self.lanes if isinstance(end, End) else [lane for lane in self.lanes if lane.inbox.replies]
+
+    def _hand_on(self, end: Frame) -> Awaitable[None] | None:
+        if isinstance(end, End):
+            self.policy.node_ended(self.name)
+        return self.outlet.send_end(end)
+
+    async def _hand_on_after(self, wait: Awaitable[None], end: Frame) -> None:
+        await wait
+        again = self._hand_on(end)
+        if again is not None:
+            await again
+
+    # --- what the outlet and the lanes report ------------------------------------------------------------------------
+
+    def failed(self, error: Exception, *, fatal: bool = False) -> None:
+        self.timing.errors += 1
+        self.policy.failed(self.name, error, fatal=fatal)
+
+    def overstayed(self) -> None:
+        self.policy.overstayed(self.name)
+
+    # --- putting the handlers in place -------------------------------------------------------------------------------
+
+    def _place_handlers(self) -> None:
+        if self.kind.inline:
+            for handler in self.kind.handlers:
+                make = InlineGenerator if handler.style is Style.GENERATOR else InlineFunction
+                push = make(self._bind(handler).function, self.outlet, self.failed).push
+                self.inlets.update(dict.fromkeys(handler.takes, push))
+            return
+        one_by_one = [handler for handler in self.kind.handlers if handler.form is Form.FRAME]
+        if one_by_one:
+            self._place_frame_lane(one_by_one)
+        for handler in self.kind.handlers:
+            if handler.form is Form.STREAM:
+                inbox = self._inbox(handler.takes)
+                whole_call = any(taken.side == "caller" for taken in handler.takes)
+                self.lanes.append(StreamLane(self, self._bind(handler), inbox, whole_call=whole_call))
+            elif handler.form is Form.SOURCE:
+                self.source = SourceLane(self, self._bind(handler))
+
+    def _place_frame_lane(self, handlers: list[Handler]) -> None:
+        bounds = {taken: self._bind(handler) for handler in handlers for taken in handler.takes}
+        inbox = self._inbox(bounds)
+        if self.kind.line:
+            self.lanes.append(LineLane(self, bounds, inbox, self.policy.heard))
+        else:
+            self.lanes.append(FrameLane(self, bounds, inbox, self.kind.concurrency))
+
+    def _inbox(self, takes: Iterable[type[Frame]]) -> Inbox:
+        takes = tuple(takes)
+        bound = CALLER_BOUND if Audio in takes else REPLY_BOUND
+        replies = any(taken.side == "reply" or taken is ReplyEnd for taken in takes)
+        inbox = Inbox(self.policy.turns, bound, lossy=self._live, replies=replies)
+        self.inlets.update(dict.fromkeys(takes, inbox.push))
+        return inbox
+
+    def _bind(self, handler: Handler) -> Bound:
+        plain = self.instance is self.kind.target  # a function under @node is its own instance
+        return Bound(handler, self.instance if plain else getattr(self.instance, handler.name))
+
+    def _all_lanes(self) -> list[Lane]:
+        return [*self.lanes, self.source] if self.source else [*self.lanes]
+
+
+def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy) -> None:
+    """Joins the nodes: after this every outlet knows where each type of frame goes, and where ends do."""
+    edges = tuple(edges)
+    for node in nodes.values():
+        if len({edge.giver for edge in edges if edge.taker == node.name and edge.frame.side == "reply"}) > 1:
+            node.keep_replies_apart()
+    for node in nodes.values():
+        lay(node.outlet, edges, nodes)
+        node.outlet.routes = {**node.outlet.routes, Interrupt: [policy.interrupt], Commit: [policy.commit]}
+        node.givers = _count_givers(edges, node, nodes, policy.turns)
+
+
+def lay(outlet: Outlet, edges: Iterable[Edge], nodes: Mapping[str, RunningNode]) -> None:
+    """Leads an outlet to the inlets of the nodes that take from it."""
+    out = [edge for edge in edges if edge.giver == outlet.node]
+    gives = {edge.frame for edge in out}
+    if outlet.node in nodes:
+        gives |= nodes[outlet.node].kind.gives  # what nobody takes goes nowhere, and is no mistake
+    outlet.routes = {given: [nodes[e.taker].inlets[given] for e in out if e.frame is given] for given in gives}
+    outlet.end_routes = {
+        ReplyEnd: [nodes[taker].arrive for taker in _takers(out, "reply")],
+        End: [nodes[taker].arrive for taker in _takers(out, None)],
+    }
+
+
+def _takers(edges: Iterable[Edge], side: str | None) -> list[str]:
+    """Names of the takers of these edges, each once, in their order."""
+    return list(dict.fromkeys(edge.taker for edge in edges if side in (None, edge.frame.side)))
+
+
+def _count_givers(
+    edges: Iterable[Edge], node: RunningNode, nodes: Mapping[str, RunningNode], turns: Turns
+) -> Callable[[Frame], int]:
+    """How many end markers a node has to wait for: one from each giver that the end can come through.
+
+    The end of the call comes through all of them, and from the node's own source. The end of a reply comes through
+    those that the reply's origin reaches.
+    """
+    replies = [edge for edge in edges if edge.frame.side == "reply"]
+    own_source = node.source is not None and not node.kind.line
+    for_call = len({edge.giver for edge in edges if edge.taker == node.name and edge.giver in nodes}) + own_source
+    by_origin: dict[str, int] = {}
+
+    def givers(end: Frame) -> int:
+        if isinstance(end, End):
+            return for_call
+        origin = turns.origin(end.turn)
+        if origin not in by_origin:
+            reached = reachable(replies, origin)
+            by_origin[origin] = len({e.giver for e in replies if e.taker == node.name and e.giver in reached})
+        return by_origin[origin]
+
+    return givers
+
+
+def reachable(edges: Iterable[Edge], start: str) -> set[str]:
+    """Names of the nodes that frames from `start` can come to along these edges, itself among them."""
+    edges = tuple(edges)
+    found, new = {start}, {start}
+    while new:
+        new = {edge.taker for edge in edges if edge.giver in new} - found
+        found |= new
+    return found

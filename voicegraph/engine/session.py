@@ -1,0 +1,263 @@
+"""One call: makes the nodes of a plan, runs them to the call's end, and carries out what they ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+from loguru import logger
+
+from voicegraph.call import Reply, give_call
+from voicegraph.engine import offload
+from voicegraph.engine.heard import Heard
+from voicegraph.engine.lanes import LET_GO
+from voicegraph.engine.outlet import Outlet, Tap
+from voicegraph.engine.running import RunningNode, join, lay, reachable
+from voicegraph.engine.timing import NodeTiming
+from voicegraph.engine.turns import Turns
+from voicegraph.errors import CallFailed
+from voicegraph.frames import End, Error, Frame, ReplyEnd, Sentence
+from voicegraph.graph.plan import Edge, Plan
+
+T = TypeVar("T")
+
+CALL = "call"
+"""Who gives frames that no node gave: what is said by `Call.say`, and errors."""
+
+
+class Observer(Protocol):
+    """Sees a call from outside. Its methods are called in the loop step of what they tell, so they must be quick."""
+
+    def given(self, node: str, frame: Frame) -> None:
+        """A node gave a frame (of an interrupted reply none is told)."""
+        ...
+
+    def played(self, turn: int, seconds: float) -> None:
+        """So many seconds in all of a turn's audio have been heard."""
+        ...
+
+
+async def warm(plan: Plan) -> None:
+    """Loads what the plan's nodes share between calls: models, connections. Once per process, before the first call."""
+    for planned in plan.nodes.values():
+        instance = planned.make()
+        if hasattr(instance, "warm"):
+            await offload.offload(instance.warm)
+
+
+class Session:
+    """One call on one plan. `await run()` returns at the call's end. Is the `Call` that its nodes see.
+
+    seed: of all randomness in the call. call_id: its name, unique in the process. faults: what nodes raised, by node.
+    """
+
+    def __init__(
+        self, plan: Plan, *, call_id: str = "call", seed: int | None = None, observers: tuple[Observer, ...] = ()
+    ) -> None:
+        self.plan = plan
+        self.id = call_id
+        self.random = Random(seed)
+        self.turns = Turns()
+        self.heard = Heard()
+        self.faults: deque[tuple[str, Exception]] = deque(maxlen=100)
+        self.taps: list[Tap] = [observer.given for observer in observers]
+        self._observers = observers
+        self._over = asyncio.Event()
+        self._failure: CallFailed | None = None
+        self._unended = set(plan.nodes)
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self.nodes = self._make_nodes()
+        self._line = self.nodes[plan.line] if plan.line else None
+        self._voice = _find_voice(plan)
+        self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps)
+        edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in self._voice)]
+        join(edges, self.nodes, self)
+        lay(self._mouth, edges, self.nodes)
+
+    async def run(self) -> None:
+        """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
+        async with AsyncExitStack() as stack:
+            for node in self.nodes.values():
+                if hasattr(node.instance, "__aenter__"):
+                    await stack.enter_async_context(node.instance)
+            for node in self.nodes.values():
+                node.start()
+            try:
+                await self._over.wait()
+            finally:
+                await self._stop()
+        if self._failure is not None:
+            raise self._failure
+
+    def timings(self) -> dict[str, NodeTiming]:
+        """How long each node took so far."""
+        for node in self.nodes.values():
+            node.timing.dropped = node.dropped()
+        return {name: node.timing for name, node in self.nodes.items()}
+
+    # --- what nodes ask of their call (voicegraph.call.Call) ---------------------------------------------------------
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def replies(self) -> list[Reply]:
+        return self.heard.replies()
+
+    def say(self, text: str, *, interruptible: bool = True) -> None:
+        if not self._voice:
+            logger.warning("{}: no node takes a Sentence, so nothing can be said", self.plan.name)
+            return
+        sentence = Sentence(text, turn=self.turns.open(CALL), born=self.now(), interruptible=interruptible)
+        wait = self._mouth.then_end(self._mouth.send(sentence, sentence), sentence)
+        if wait is not None:
+            self._keep(wait)
+
+    def played(self, turn: int, seconds: float) -> None:
+        self.heard.played(turn, seconds)
+        for observer in self._observers:
+            observer.played(turn, seconds)
+
+    def hang_up(self, reason: str) -> None:
+        logger.info("{}: hung up: {}", self.id, reason)
+        self._over.set()
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        return await offload.offload(function, *args)
+
+    def offload_stream(self, produce: Callable[[Callable[[T], bool]], None]) -> AsyncGenerator[T, None]:
+        return offload.offload_stream(produce)
+
+    # --- what the engine does for them (engine.running.Policy) -------------------------------------------------------
+
+    def interrupt(self, frame: Frame) -> None:
+        """Gives up every reply: turns first, then the line, then up from the line to the reply's source.
+
+        All of it in this loop step; nothing here awaits, so no node can hold it up.
+        """
+        self.turns.interrupt()
+        self.heard.interrupt(self.turns.floor)
+        if self._line is not None:
+            self._attempt(self._line, self._line.instance.clear)
+        for node in reversed(list(self.nodes.values())):
+            node.interrupt()
+        for node in reversed(list(self.nodes.values())):
+            tidy = getattr(node.instance, "interrupted", None)
+            if tidy is not None:
+                self._attempt(node, tidy, self.heard.reply(self.turns.latest))
+
+    def commit(self, frame: Frame) -> None:
+        """The caller's turn is truly over."""
+        self.turns.commit()
+
+    def failed(self, node: str, error: Exception, *, fatal: bool) -> None:
+        """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
+        self.faults.append((node, error))
+        logger.error("{}: {} at {}", node, type(error).__name__, _place(error))  # its text may hold a caller's words
+        message = f"{type(error).__name__}: {error}"
+        for tap in self.taps:
+            tap(node, Error(node=node, message=message, fatal=fatal))
+        if fatal and self._failure is None:
+            self._failure = CallFailed(node, message)
+            self._failure.__cause__ = error
+            self._over.set()
+
+    def overstayed(self, node: str) -> None:
+        logger.warning(
+            "{}: did not let go of an interrupted reply within {:g} ms; went on without it", node, LET_GO * 1e3
+        )
+
+    def source_done(self, node: str) -> None:
+        """When the line hears nothing more, nobody else has anything to add."""
+        if self.plan.line in (None, node):
+            for other in self.nodes.values():
+                if other.source is not None and other.name != node:
+                    other.source.stop()
+        if node == self.plan.line and not any(edge.taker == node for edge in self.plan.edges):
+            self._over.set()
+
+    def node_ended(self, node: str) -> None:
+        """A node has handed on the end of the call. Without a line, the last one to do so ends it."""
+        self._unended.discard(node)
+        if self._line is None and not self._unended:
+            self._over.set()
+
+    def line_done(self, end: Frame) -> None:
+        """All of a reply, or of the call, has gone to the line."""
+        if isinstance(end, ReplyEnd):
+            self.heard.ended(end.turn)
+        elif isinstance(end, End):
+            self._keep(self._drain())
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _make_nodes(self) -> dict[str, RunningNode]:
+        instances = {name: planned.make() for name, planned in self.plan.nodes.items()}
+        line = instances.get(self.plan.line or "")
+        live = getattr(line, "live", False)
+        for instance in instances.values():
+            give_call(instance, self)
+        return {
+            name: RunningNode(planned, instances[name], self, live=live) for name, planned in self.plan.nodes.items()
+        }
+
+    async def _drain(self) -> None:
+        assert self._line is not None
+        await self._line.instance.drain()
+        self._over.set()
+
+    def _attempt(self, node: RunningNode, function: Callable[..., Any], *args: Any) -> None:
+        """Calls a node's own function; its fault is the node's, and its waiting is nobody's."""
+        try:
+            result = function(*args)
+        except Exception as error:  # noqa: BLE001 - see above
+            node.failed(error)
+            return
+        if asyncio.iscoroutine(result):
+            self._keep(self._attempt_rest(node, result))
+
+    async def _attempt_rest(self, node: RunningNode, rest: Coroutine[Any, Any, Any]) -> None:
+        try:
+            await rest
+        except Exception as error:  # noqa: BLE001 - see above
+            node.failed(error)
+
+    def _keep(self, work: Awaitable[None]) -> None:
+        """Runs something beside the nodes. The session owns the task and ends it with the call."""
+        task = asyncio.get_running_loop().create_task(_done(work), name=self.id)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+
+    async def _stop(self) -> None:
+        """Cancels every task of the call and tells of any that will not go."""
+        tasks = [*(task for node in self.nodes.values() for task in node.tasks()), *self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LET_GO)
+        for task in tasks:
+            if not task.done():
+                logger.warning("{}: task {} did not end with the call", self.id, task.get_name())
+            elif not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+
+def _place(error: Exception) -> str:
+    """File and line where an exception was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def _find_voice(plan: Plan) -> list[str]:
+    """What `say` speaks through: the first node that takes a Sentence and reaches the line; none in a graph without."""
+    replies = [edge for edge in plan.edges if edge.frame.side == "reply"]
+    speak = [edge.taker for edge in replies if edge.frame is Sentence]
+    return [name for name in speak if plan.line is None or plan.line in reachable(replies, name)][:1]
+
+
+async def _done(wait: Awaitable[None]) -> None:
+    await wait

@@ -1,0 +1,60 @@
+"""Keeps replies apart where several givers meet: nothing of a reply goes in before the ones begun earlier have ended.
+
+Each giver gives reply after reply, in order, but one may be a reply ahead of another. Without this, the sound of two
+replies could be mixed. The giver that is ahead waits, which is back-pressure like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from voicegraph.engine.outlet import Push
+from voicegraph.engine.turns import Turns
+from voicegraph.frames import Frame
+
+
+class Turnstile:
+    """Before one node; `begun` are the turns that have come in and not yet ended."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
+        self._begun: set[int] = set()
+        self._changed = asyncio.Event()
+
+    def guard(self, push: Push) -> Push:
+        """The same push, in the order of turns."""
+
+        def in_order(frame: Frame) -> Awaitable[None] | None:
+            if self._must_wait(frame):
+                return self._push_later(push, frame)
+            self._begun.add(frame.turn)
+            return push(frame)
+
+        return in_order
+
+    def ended(self, turn: int) -> None:
+        """Every giver has ended this turn."""
+        self._begun.discard(turn)
+        self._release()
+
+    def interrupt(self) -> None:
+        """Void turns hold up nobody."""
+        self._begun = {turn for turn in self._begun if turn >= self.turns.floor}
+        self._release()
+
+    def _must_wait(self, frame: Frame) -> bool:
+        return bool(self._begun) and min(self._begun) < frame.turn
+
+    async def _push_later(self, push: Push, frame: Frame) -> None:
+        while self._must_wait(frame):
+            await self._changed.wait()
+        if not self.turns.void(frame):
+            self._begun.add(frame.turn)
+            again = push(frame)
+            if again is not None:
+                await again
+
+    def _release(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
