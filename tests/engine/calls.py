@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from voicegraph import Audio, Call, Frame, TTSAudio, node, this_call
+from voicegraph import Audio, Call, Frame, SpeechStarted, SpeechStopped, Transcript, TTSAudio, node, this_call
+from voicegraph.engine.jumping import JumpingLoop
 from voicegraph.engine.session import Session
 from voicegraph.frames import FRAME_TYPES
 from voicegraph.graph.plan import Edge, Plan, PlannedNode
@@ -20,7 +22,7 @@ def plan(nodes: Mapping[str, Any], *flow: str, config: Mapping[str, dict[str, An
     edges: list[Edge] = []
     for chain in flow:
         names = chain.split(" -> ")
-        for giver, taker in zip(names, names[1:], strict=False):
+        for giver, taker in itertools.pairwise(names):
             both = planned[giver].kind.gives & planned[taker].kind.takes
             assert both, f"{giver} gives nothing that {taker} takes"
             edges += [Edge(giver, taker, frame_type) for frame_type in FRAME_TYPES.values() if frame_type in both]
@@ -28,13 +30,15 @@ def plan(nodes: Mapping[str, Any], *flow: str, config: Mapping[str, dict[str, An
 
 
 class Log:
-    """An observer that keeps what every node gave."""
+    """An observer that keeps what every node gave, and when."""
 
     def __init__(self) -> None:
         self.frames: list[tuple[str, Frame]] = []
+        self.times: list[float] = []
 
     def given(self, node: str, frame: Frame) -> None:
         self.frames.append((node, frame))
+        self.times.append(asyncio.get_running_loop().time())
 
     def played(self, turn: int, seconds: float) -> None:
         """The tests ask the ledger."""
@@ -69,7 +73,7 @@ class TestLine:
         self.events: list[str] = []
         self.seconds: dict[int, float] = {}
 
-    async def listen(self) -> AsyncIterator[Audio]:
+    async def listen(self) -> AsyncIterator[Audio | SpeechStarted | SpeechStopped | Transcript]:
         for index in range(self.frames):
             yield Audio(bytes(640), at=index * 0.02)
 
@@ -83,3 +87,36 @@ class TestLine:
 
     async def drain(self) -> None:
         self.events.append("drain")
+
+
+@node("test.script", line=True)
+class ScriptedLine(TestLine):
+    """Gives the frames of `script` with pauses between, in seconds; plays in real time."""
+
+    script: list[Any]
+
+    async def listen(self) -> AsyncIterator[Audio | SpeechStarted | SpeechStopped | Transcript]:
+        for step in self.script:
+            if isinstance(step, float):
+                await asyncio.sleep(step)
+            else:
+                yield step
+
+    async def play(self, audio: TTSAudio) -> None:
+        self.heard.append(audio)
+        await asyncio.sleep(audio.seconds)
+        self.seconds[audio.turn] = self.seconds.get(audio.turn, 0.0) + audio.seconds
+        self.call.played(audio.turn, self.seconds[audio.turn])
+
+
+def jumping(made: Plan) -> tuple[Session, Log]:
+    """Runs one call on a loop whose clock jumps over the pauses."""
+
+    async def go() -> tuple[Session, Log]:
+        log = Log()
+        session = Session(made, observers=(log,))
+        await session.run()
+        return session, log
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        return runner.run(go())

@@ -196,7 +196,7 @@ class Branch:
 
 
 def test_a_reply_ends_where_its_branches_meet_when_both_have_ended() -> None:
-    made = plan({**NODES, "branch": Branch, "voice": PerTurn}, "line -> turns -> words -> join -> voice -> line", "words -> branch -> voice")  # fmt: skip
+    made = plan({**NODES, "branch": Branch, "voice": PerTurn}, FLOW, "words -> branch -> voice")
     session, _ = run(made)
     heard = [sorted(audio.text.split(" ")) for audio in session.nodes["line"].instance.heard]
     assert heard == [sorted(["turn", "at", at, "TURN", "AT", at]) for at in ("0", "0.02", "0.04")]

@@ -50,21 +50,32 @@ class Inbox:
         """Takes in an end marker, which never waits: there is one for each turn."""
         self._put(frame)
 
+    def head(self) -> Frame | None:
+        """The next frame that is alive, which stays in; None when there is none."""
+        frames, void = self._frames, self.turns.void
+        while frames:
+            frame = frames[0]
+            if not frame.turn or not void(frame):
+                return frame
+            self.pop()
+        return None
+
+    async def wait(self) -> None:
+        """Returns when something has come in. Safe to cancel."""
+        self._reader = asyncio.get_running_loop().create_future()
+        await self._reader
+
     async def peek(self) -> Frame:
-        """The next frame that is alive, which stays in; waits for one. Safe to cancel."""
-        while True:
-            while self._frames:
-                frame = self._frames[0]
-                if not self.turns.void(frame):
-                    return frame
-                self.pop()
-            self._reader = asyncio.get_running_loop().create_future()
-            await self._reader
+        """Waits for the next frame that is alive, which stays in. Safe to cancel."""
+        while (frame := self.head()) is None:
+            await self.wait()
+        return frame
 
     def pop(self) -> Frame:
         """Takes the first frame out, which makes room for a waiting giver."""
         frame = self._frames.popleft()
-        self._let_writers_in()
+        if self._writers:
+            self._let_writers_in()
         return frame
 
     def purge(self) -> None:

@@ -56,12 +56,16 @@ class Bound:
             given = await made
             if given is not None:
                 first = clock()
-                await _done(outlet.send(given, cause))
+                wait = outlet.send(given, cause)
+                if wait is not None:
+                    await wait
         elif self.style is Style.ASYNC_GENERATOR:
             try:
                 async for given in made:
                     first = first or clock()
-                    await _done(outlet.send(given, cause))
+                    wait = outlet.send(given, cause)
+                    if wait is not None:
+                        await wait
             finally:
                 await made.aclose()
         else:  # a synchronous handler of a node that has asynchronous ones too: it keeps its place in the row
@@ -81,6 +85,7 @@ class FrameLane:
         self.bounds = bounds
         self.inbox = inbox
         self.concurrency = concurrency
+        self.gate: Callable[[int], Awaitable[object] | None] | None = None
         self._worker: asyncio.Task[None] | None = None
         self._helpers: dict[asyncio.Task[None], Frame] = {}
         self._current: Frame | None = None
@@ -106,10 +111,16 @@ class FrameLane:
 
     async def _work(self, after: asyncio.Task[None] | None) -> None:
         await _let_go(after, self.host)
-        me = asyncio.current_task()
+        inbox, me = self.inbox, asyncio.current_task()
         while self._worker is me:  # else: interrupted, and it swallowed the cancellation
-            frame = await self._next()
-            self._current = frame
+            frame = inbox.head()
+            if frame is None:
+                await inbox.wait()
+                continue
+            if self.gate is not None and (wait := self.gate(frame.turn)) is not None:
+                await wait
+                continue
+            self._current = inbox.pop()
             if isinstance(frame, ReplyEnd | End):
                 await self._finish(frame)
             elif self.concurrency == 1:
@@ -118,10 +129,6 @@ class FrameLane:
                 await self._delegate(frame)
             if self._worker is me:
                 self._current = None
-
-    async def _next(self) -> Frame:
-        await self.inbox.peek()
-        return self.inbox.pop()
 
     async def _handle(self, frame: Frame) -> None:
         outlet = self.host.outlet
@@ -151,18 +158,13 @@ class LineLane(FrameLane):
 
     def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, heard: Heard) -> None:
         super().__init__(host, bounds, inbox)
+        self.gate = inbox.turns.held
         self.heard = heard
 
-    async def _next(self) -> Frame:
-        while True:
-            frame = await self.inbox.peek()
-            held = self.inbox.turns.held(frame.turn)
-            if held is None:
-                break
-            await held  # for a commit, or for an interrupt, which makes it void
+    async def _handle(self, frame: Frame) -> None:
         if isinstance(frame, TTSAudio):
             self.heard.queued(frame)
-        return self.inbox.pop()
+        await super()._handle(frame)
 
 
 class StreamLane:

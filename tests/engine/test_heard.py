@@ -1,0 +1,79 @@
+"""The heard ledger: words by what the line has played."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicegraph import TTSAudio
+from voicegraph.engine.heard import Heard
+
+words = st.from_regex(r"\w{1,8}", fullmatch=True)
+
+
+def chunk(seconds: float, text: str = "") -> TTSAudio:
+    return TTSAudio(bytes(2 * round(seconds * 16_000)), text=text, turn=1)
+
+
+def test_a_word_is_heard_when_its_last_sound_is() -> None:
+    heard = Heard()
+    heard.queued(chunk(0.5, "one two"))
+    heard.queued(chunk(0.5))
+    heard.played(1, 0.5)
+    assert heard.reply(1).heard == ""
+    heard.played(1, 0.6)
+    assert heard.reply(1).heard == "one"
+    heard.played(1, 1.0)
+    assert heard.reply(1).heard == "one two"
+
+
+def test_alignment_by_word_is_exact() -> None:
+    heard = Heard()
+    for word in ("one", "two", "three"):
+        heard.queued(chunk(0.3, word))
+    heard.played(1, 0.6)
+    assert heard.reply(1).heard == "one two"
+    assert heard.reply(1).said == "one two three"
+
+
+def test_no_reply_is_an_empty_one() -> None:
+    assert Heard().reply(7).said == ""
+    assert Heard().replies() == []
+
+
+def test_the_line_cannot_play_more_than_it_was_given() -> None:
+    heard = Heard()
+    heard.queued(chunk(0.5, "one"))
+    heard.played(1, 9.0)
+    assert heard.reply(1).heard_seconds == 0.5
+
+
+def test_interrupted_is_what_was_not_heard_to_its_end() -> None:
+    heard = Heard()
+    heard.queued(chunk(0.5, "one"))
+    heard.ended(1)
+    heard.played(1, 0.5)
+    heard.interrupt(floor=3)
+    assert [(reply.turn, reply.interrupted, reply.over) for reply in heard.replies()] == [
+        (1, False, True),
+        (2, True, True),
+    ]
+
+
+@given(
+    sentences=st.lists(st.lists(words, min_size=1, max_size=6).map(" ".join), min_size=1, max_size=5),
+    played=st.lists(st.floats(0, 3), max_size=6),
+)
+def test_heard_only_grows_and_is_always_a_beginning_of_what_was_said(sentences: list[str], played: list[float]) -> None:
+    heard = Heard()
+    for sentence in sentences:
+        heard.queued(chunk(0.2, sentence))
+        heard.queued(chunk(0.3))
+    before = ""
+    for seconds in sorted(played):
+        heard.played(1, seconds)
+        reply = heard.reply(1)
+        assert reply.said.startswith(reply.heard)
+        assert reply.heard.startswith(before)
+        assert reply.heard.split() == reply.said.split()[: len(reply.heard.split())]
+        before = reply.heard

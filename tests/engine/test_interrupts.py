@@ -1,0 +1,242 @@
+"""After an interrupt nothing of the reply is given to any node or to the line, whatever the nodes do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from tests.engine.calls import Log, ScriptedLine, TestLine, jumping, plan, run
+from voicegraph import (
+    Audio,
+    Commit,
+    Interrupt,
+    Sentence,
+    SpeechStarted,
+    SpeechStopped,
+    Token,
+    TTSAudio,
+    UserTurn,
+    node,
+)
+from voicegraph.engine.session import Session
+
+
+@node("test.boss")
+def boss(frame: SpeechStarted | SpeechStopped) -> Iterator[UserTurn | Interrupt]:
+    """Speech interrupts; its end is a turn."""
+    yield Interrupt() if isinstance(frame, SpeechStarted) else UserTurn(f"{frame.at:g}")
+
+
+@node("test.endless_llm")
+class EndlessLLM:
+    """Never stops talking."""
+
+    def __post_init__(self) -> None:
+        self.closed: list[int] = []
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        try:
+            while True:
+                yield Token(turn.text)
+        finally:
+            self.closed.append(turn.turn)
+
+
+@node("test.tts")
+class TTS:
+    """100 ms of sound a token."""
+
+    async def on_token(self, token: Token) -> TTSAudio:
+        return TTSAudio(bytes(3200), text=token.text)
+
+
+STARTED, STOPPED = SpeechStarted(at=0.0), SpeechStopped(at=1.0)
+
+
+def interrupted_call(**nodes: Any) -> tuple[Session, Log]:
+    """Two turns; each is interrupted after a second. What comes of the second turn is heard."""
+    script = [SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), SpeechStopped(at=2.0), 1.0, SpeechStarted(at=3.0)]
+    made = plan(
+        {"line": ScriptedLine, "boss": boss, "llm": EndlessLLM, "tts": TTS, **nodes},
+        "line -> boss -> llm -> tts -> line",
+        config={"line": {"script": script}},
+    )
+    return jumping(made)
+
+
+def test_the_next_reply_follows_the_interrupted_one_with_nothing_between() -> None:
+    session, _ = interrupted_call()
+    line = session.nodes["line"].instance
+    turns = [audio.turn for audio in line.heard]
+    assert turns == sorted(turns)
+    assert set(turns) == {1, 2}
+    assert line.events == ["clear", "clear", "drain"]
+
+
+def test_what_was_heard_is_what_was_played() -> None:
+    session, _ = interrupted_call()
+    for reply in session.replies():
+        assert reply.interrupted
+        assert reply.heard_seconds == pytest.approx(1.0, abs=0.11)
+        assert len(reply.heard.split()) == pytest.approx(10, abs=1)
+        assert len(reply.said.split()) > len(reply.heard.split())
+
+
+def test_the_handler_of_an_interrupted_turn_is_closed() -> None:
+    session, _ = interrupted_call()
+    assert session.nodes["llm"].instance.closed == [1, 2]
+
+
+@node("test.slow_to_go")
+class SlowToGo(EndlessLLM):
+    """Takes its time to clean up."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        try:
+            while True:
+                yield Token(turn.text)
+                await asyncio.sleep(0.01)
+        finally:
+            await asyncio.sleep(0.2)
+            self.closed.append(turn.turn)
+
+
+@node("test.will_not_go")
+class WillNotGo(EndlessLLM):
+    """Swallows its cancellation, and talks on."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        for _ in range(500):
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                self.closed.append(turn.turn)
+            yield Token(turn.text)
+
+
+@node("test.raises_on_leaving")
+class RaisesOnLeaving(EndlessLLM):
+    """Makes an end with a bang."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        try:
+            while True:
+                yield Token(turn.text)
+                await asyncio.sleep(0.01)
+        finally:
+            raise RuntimeError("bang")
+
+
+@node("test.hangs")
+class Hangs(EndlessLLM):
+    """Hangs in its clean-up."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        try:
+            while True:
+                yield Token(turn.text)
+        finally:
+            await asyncio.sleep(3600)
+
+
+@pytest.mark.parametrize("hostile", [SlowToGo, WillNotGo, RaisesOnLeaving, Hangs])
+def test_a_hostile_node_gets_nothing_through(hostile: type) -> None:
+    session, log = interrupted_call(llm=hostile)
+    interrupts = [index for index, (_, frame) in enumerate(log.frames) if isinstance(frame, Interrupt)]
+    first, last = interrupts[0], interrupts[-1]
+    assert all(frame.turn in (0, 1) for _, frame in log.frames[:first])
+    assert all(frame.turn != 1 for _, frame in log.frames[first + 1 :])
+    assert all(frame.turn == 0 for _, frame in log.frames[last + 1 :])
+    assert {audio.turn for audio in session.nodes["line"].instance.heard} == {1, 2}
+
+
+def test_a_node_that_stays_is_reported_by_name() -> None:
+    notices: list[str] = []
+    sink = logger.add(notices.append, format="{message}")
+    interrupted_call(llm=Hangs)
+    logger.remove(sink)
+    assert any("llm: did not let go of an interrupted reply" in notice for notice in notices)
+
+
+@node("test.guess")
+class Guess:
+    """Answers a pause speculatively, and commits or takes it back by the sound that follows."""
+
+    def on_speech(self, frame: SpeechStarted | SpeechStopped) -> Iterator[UserTurn | Interrupt]:
+        yield Interrupt() if isinstance(frame, SpeechStarted) else UserTurn("guess", speculative=True)
+
+    def on_audio(self, frame: Audio) -> Commit:
+        return Commit()
+
+
+@node("test.two_words")
+class TwoWords:
+    """Says two words."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        yield Token("two")
+        yield Token("words")
+
+
+def speculative_call(*script: Any) -> tuple[Session, Log]:
+    nodes = {"line": ScriptedLine, "guess": Guess, "llm": TwoWords, "tts": TTS}
+    return jumping(plan(nodes, "line -> guess -> llm -> tts -> line", config={"line": {"script": list(script)}}))
+
+
+def test_audio_of_a_speculative_turn_is_held_until_its_commit() -> None:
+    session, log = speculative_call(STOPPED, 0.5, Audio(bytes(640)))
+    made = [frame.born for frame in log.of(TTSAudio)]
+    assert len(made) == 2  # it was made while the line still held it
+    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1]
+    assert session.replies()[0].heard == "two words"
+
+
+def test_a_speculative_turn_that_is_taken_back_is_never_heard() -> None:
+    session, _ = speculative_call(STOPPED, 0.5, STARTED, 0.5, SpeechStopped(at=2.0), 0.5, Audio(bytes(640)))
+    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [2, 2]
+    assert [reply.heard for reply in session.replies()] == ["", "two words"]
+
+
+@node("test.constant")
+class Constant:
+    """Gives an old frame again, which a node must not do."""
+
+    def __post_init__(self) -> None:
+        self.kept: list[Sentence] = []
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Sentence]:
+        if not self.kept:
+            self.kept.append(Sentence("stale"))
+        yield self.kept[0]
+        yield Sentence("fresh")
+
+
+@node("test.sentence_tts")
+class SentenceTTS:
+    """100 ms of sound a sentence."""
+
+    async def on_sentence(self, sentence: Sentence) -> TTSAudio:
+        return TTSAudio(bytes(3200), text=sentence.text)
+
+
+def test_a_frame_kept_from_an_interrupted_turn_stays_void() -> None:
+    script = [SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), SpeechStopped(at=2.0), 1.0]
+    nodes = {"line": ScriptedLine, "boss": boss, "llm": Constant, "tts": SentenceTTS}
+    session, _ = jumping(plan(nodes, "line -> boss -> llm -> tts -> line", config={"line": {"script": script}}))
+    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["stale", "fresh", "fresh"]
+
+
+def test_back_pressure_reaches_the_source_of_the_reply() -> None:
+    session, log = interrupted_call()
+    # One second was heard: ten tokens' worth. The endless source is never further ahead than the inboxes allow.
+    assert len(log.of(Token)) < 2 * (11 + 3 * 16)
+    assert session.timings()["llm"].given == len(log.of(Token))
+
+
+def test_run_on_the_real_loop_too() -> None:
+    session, _ = run(plan({"line": TestLine}, config={"line": {"frames": 2}}))
+    assert session.nodes["line"].instance.events == []
