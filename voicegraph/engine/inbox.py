@@ -89,7 +89,7 @@ class Inbox:
         try:
             await place
         finally:
-            if not place.cancelled():  # it was granted, even if the giver is being cancelled at this moment
+            if place.done() and not place.cancelled():  # granted, even if the giver is being cancelled right now
                 self._granted -= 1
                 if not self.turns.void(frame):
                     self._put(frame)
