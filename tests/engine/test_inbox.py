@@ -54,13 +54,9 @@ def test_live_audio_drops_its_oldest_and_says_so() -> None:
     inbox = Inbox(Turns(), 3, lossy=True, replies=False)
     for index in range(5):
         assert inbox.push(Audio(b"", at=float(index))) is None
-    assert inbox.push(Transcript("kept")) is not None or inbox.dropped == 2
     assert inbox.dropped == 2
-    assert [frame.at for frame in (inbox.pop(), inbox.pop(), inbox.pop()) if isinstance(frame, Audio)] == [
-        2.0,
-        3.0,
-        4.0,
-    ]
+    left = [inbox.pop() for _ in range(len(inbox))]
+    assert [frame.at for frame in left if isinstance(frame, Audio)] == [2.0, 3.0, 4.0]
 
 
 def test_live_audio_never_pushes_out_words() -> None:
