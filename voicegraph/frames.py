@@ -27,7 +27,7 @@ class Frame(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag=True):
 
     turn: number of the reply this frame belongs to, from 1; 0 for caller frames.
     born: loop time in seconds at which the thing that caused this frame entered the graph.
-    interruptible: False for what must be said to its end (a legal notice, a goodbye).
+    interruptible: False for what must be said to its end (a legal notice, a goodbye). Frames made from it inherit that.
     """
 
     side: ClassVar[Side]

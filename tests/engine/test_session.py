@@ -217,6 +217,20 @@ def test_a_call_can_say_something_of_its_own() -> None:
     assert session.replies()[0].over
 
 
+@node("test.notice")
+class Notice:
+    """Says what must be said to its end."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        yield Token("legal", interruptible=False)
+
+
+def test_what_is_made_from_a_frame_that_must_be_said_must_be_said_too() -> None:
+    _, log = run(plan({**NODES, "words": Notice}, FLOW))
+    assert {audio.interruptible for audio in log.of(TTSAudio)} == {False}
+    assert {turn.interruptible for turn in log.of(UserTurn)} == {True}
+
+
 @node("test.hang_up")
 class HangUp:
     """Ends the call at its second frame."""

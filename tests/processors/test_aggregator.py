@@ -92,6 +92,20 @@ def test_words_that_come_after_the_silence_are_answered_at_once() -> None:
     assert wait_between(log, Transcript, UserTurn) == pytest.approx(0.0, abs=0.02)
 
 
+def test_a_turn_that_is_over_waits_a_moment_for_its_last_words() -> None:
+    _, log = call(started(), 1.0, said("hel", final=False), stopped(), 0.7, said("hello"), 2.0, speculate=True)
+    assert kinds(log) == ["hello"]
+    assert wait_between(log, Transcript, UserTurn) == pytest.approx(0.0, abs=0.02)
+
+
+def test_but_not_for_ever() -> None:
+    _, log = call(
+        started(), 1.0, stopped(), said("one"), 0.1, started(), 1.0, said("two", 3.0, final=False), stopped(), 9.0
+    )
+    assert kinds(log) == ["one"]
+    assert wait_between(log, SpeechStopped, UserTurn) == pytest.approx(1.5, abs=0.02)
+
+
 def test_speech_that_goes_on_is_one_turn() -> None:
     _, log = call(started(), 1.0, stopped(), 0.1, said("I would like", 0.0), 0.1, started(), 1.0, stopped(), 0.1,
                   said("a table", 1.2), 2.0)  # fmt: skip

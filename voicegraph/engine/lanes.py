@@ -226,6 +226,7 @@ class FrameStream:
     def __init__(self, inbox: Inbox, host: Host, turn: int) -> None:
         self.turn = turn
         self.born = UNSTAMPED
+        self.interruptible = True
         self._inbox = inbox
         self._host = host
 
@@ -243,6 +244,7 @@ class FrameStream:
             await _done(self._host.lane_done(frame))  # a stream of the whole call sees turns come and go
         self._host.outlet.timing.items += 1
         self.born = frame.born
+        self.interruptible = frame.interruptible
         return frame
 
     async def drain(self) -> None:
@@ -295,6 +297,7 @@ class _Now:
     """The cause of what a source gives: nothing in the graph, just now."""
 
     turn = 0
+    interruptible = True
 
     @property
     def born(self) -> float:

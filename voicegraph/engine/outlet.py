@@ -29,6 +29,8 @@ class Cause(Protocol):
     def turn(self) -> int: ...
     @property
     def born(self) -> float: ...
+    @property
+    def interruptible(self) -> bool: ...
 
 
 class Undeclared(TypeError):
@@ -82,6 +84,8 @@ class Outlet:
 
     def _stamp(self, frame: Frame, cause: Cause) -> None:
         force_setattr(frame, "born", cause.born)
+        if not cause.interruptible:
+            force_setattr(frame, "interruptible", False)
         if frame.side == "reply":
             if isinstance(frame, UserTurn):
                 turn = self.turns.open(self.node, held=frame.speculative)

@@ -38,6 +38,9 @@ class BargeIn:
         return spoken >= self.after_speech and len(words) >= self.min_words
 
 
+FINAL_WAIT = 1.0
+"""Seconds that a turn which is over waits for the final transcript of words of which only a guess has come."""
+
 Decision = UserTurn | Commit | Interrupt
 
 
@@ -68,13 +71,14 @@ class Aggregator:
         self._exchanges: dict[int, str] = {}  # what the caller said, by turn
         self._barge_at: float | None = None  # when the caller will have spoken long enough to interrupt
         self._silent_at: float | None = None  # when the caller will have been silent long enough
+        self._final_by: float | None = None  # until when the turn, which is over, waits for its last words
 
     async def listen(
         self, frames: AsyncIterator[SpeechStarted | SpeechStopped | Transcript]
     ) -> AsyncIterator[Decision]:
         """Waits for the next frame or the next deadline, and gives what follows from it."""
         while True:
-            deadlines = [at for at in (self._barge_at, self._silent_at) if at is not None]
+            deadlines = [at for at in (self._barge_at, self._silent_at, self._final_by) if at is not None]
             try:
                 async with asyncio.timeout_at(min(deadlines, default=None)):
                     frame = await anext(frames)
@@ -103,7 +107,7 @@ class Aggregator:
     def _on_started(self) -> Iterator[Decision]:
         self._has_vad = self._speaking = True
         self._speech_began = self.call.now()
-        self._silent_at = None
+        self._silent_at = self._final_by = None
         self._partial = ""
         if self._unheard():
             yield self._take_back()  # the caller was not done yet
@@ -125,7 +129,7 @@ class Aggregator:
             yield from self._barge_in()
 
     def _on_final(self, transcript: Transcript) -> Iterator[Decision]:
-        self._partial = ""
+        self._partial, self._final_by = "", None
         if self._unheard():
             yield self._take_back()
         elif self._agent_speaks():
@@ -147,11 +151,17 @@ class Aggregator:
             self._barge_at = None
             yield from self._barge_in()
         if self._silent_at is not None and self._silent_at <= now:
+            self._silent_at = None
+            if self._partial:  # the last words are not final yet: they are worth a moment
+                self._final_by = now + FINAL_WAIT
+            else:
+                yield from self._on_silence()
+        if self._final_by is not None and self._final_by <= now:
+            self._final_by = None
             yield from self._on_silence()
 
     def _on_silence(self) -> Iterator[Decision]:
         """The caller's turn is over."""
-        self._silent_at = None
         if self._said:
             yield from self._answer(speculative=False)
         elif not self._committed:

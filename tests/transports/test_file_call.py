@@ -1,0 +1,206 @@
+"""file.call: pace, playback reports, room, interrupts, and the recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.transports.quiet_call import QuietCall, run
+from voicegraph.audio.wav import read_wav, write_wav
+from voicegraph.call import give_call
+from voicegraph.errors import AudioError
+from voicegraph.frames import Audio, TTSAudio
+from voicegraph.node import node_type
+from voicegraph.transports.file import FileCall
+
+RATE = 8_000
+
+
+def line(tmp_path: Path, seconds: float = 1.0, **values: Any) -> tuple[Any, QuietCall]:
+    """A line whose caller says so many seconds, and its call. To be made inside a running loop."""
+    write_wav(tmp_path / "in.wav", b"\x01\x00" * round(RATE * seconds), RATE)
+    made = node_type(FileCall).configure({"input": str(tmp_path / "in.wav"), "rate": RATE, **values})
+    call = QuietCall()
+    give_call(made, cast(Any, call))
+    return made, call
+
+
+def voice(seconds: float, turn: int = 1, sample: int = 7) -> TTSAudio:
+    return TTSAudio(sample.to_bytes(2, "little") * round(RATE * seconds), rate=RATE, turn=turn)
+
+
+def runs(pcm: bytes) -> list[tuple[int, int]]:
+    """A sound as (sample, how often it is repeated)."""
+    found: list[tuple[int, int]] = []
+    for sample in memoryview(pcm).cast("h"):
+        if found and found[-1][0] == sample:
+            found[-1] = sample, found[-1][1] + 1
+        else:
+            found.append((sample, 1))
+    return found
+
+
+async def listen(made: Any, until: float = float("inf")) -> list[tuple[float, Audio]]:
+    """What the source gives, with the loop time of it."""
+    heard: list[tuple[float, Audio]] = []
+    async for frame in made.listen():
+        heard.append((asyncio.get_running_loop().time(), frame))
+        if frame.at >= until:
+            break
+    return heard
+
+
+async def say(made: Any, chunks: Iterable[TTSAudio]) -> None:
+    for chunk in chunks:
+        await made.play(chunk)
+
+
+def test_the_file_comes_at_the_pace_of_a_caller_and_then_the_tail(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, seconds=0.99, tail="500ms", greeting="Hello.")
+        async with made:
+            heard = await listen(made)
+        assert call.said == ["Hello."]
+        assert [frame.at for _, frame in heard] == pytest.approx([n * 0.02 for n in range(75)])
+        assert {(len(frame.pcm), frame.rate) for _, frame in heard} == {(320, RATE)}
+        assert [when - call.made for when, _ in heard] == pytest.approx([(n + 1) * 0.02 for n in range(75)])
+        assert runs(b"".join(frame.pcm for _, frame in heard)) == [(1, round(RATE * 0.99)), (0, 75 * 160 - 7_920)]
+
+    run(call())
+
+
+def test_a_taker_that_dawdles_does_not_shift_the_schedule(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path)
+        async with made:
+            times: list[float] = []
+            async for _ in made.listen():
+                times.append(call.now() - call.made)
+                await asyncio.sleep(0.05 if len(times) == 10 else 0.001)
+        assert times[9:12] == pytest.approx([0.2, 0.25, 0.251])
+        assert times[-1] == pytest.approx(2.0)
+
+    run(call())
+
+
+def test_another_rate_is_converted(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, _ = line(tmp_path, seconds=1.0, tail="0ms")
+        made.rate = 16_000
+        async with made:
+            heard = await listen(made)
+        assert len(heard) == 50
+        assert {len(frame.pcm) for _, frame in heard} == {640}
+
+    run(call())
+
+
+def test_playback_is_reported_as_it_goes_and_adds_up_exactly(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, lead="10s")
+        async with made:
+            await say(made, [voice(0.1), voice(0.07), voice(0.13)])
+            await made.drain()
+            assert call.now() - call.made == pytest.approx(0.3)
+            for when, turn, seconds in call.played_at:
+                assert turn == 1
+                assert seconds == pytest.approx(when)
+            steps = [when for when, *_ in call.played_at]
+            assert all(b - a < 0.021 for a, b in pairwise(steps))
+            assert call.heard(1) == 0.1 + 0.07 + 0.13
+
+    run(call())
+
+
+def test_it_takes_no_more_than_its_lead(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, lead="200ms")
+        async with made:
+            taken: list[float] = []
+            for _ in range(5):
+                await made.play(voice(0.15))
+                taken.append(call.now() - call.made)
+        assert taken == pytest.approx([0.0, 0.0, 0.1, 0.25, 0.4])
+
+    run(call())
+
+
+def test_clear_silences_it_at_once(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, lead="10s", output=str(tmp_path / "out.wav"))
+        async with made:
+            source = asyncio.create_task(listen(made))
+            await asyncio.sleep(0.5)
+            await say(made, [voice(0.2), voice(0.2), voice(0.2)])
+            await asyncio.sleep(0.25)
+            made.clear()
+            reported = len(call.played_at)
+            assert call.heard(1) == pytest.approx(0.25)
+            await made.drain()
+            assert call.now() - call.made == pytest.approx(0.75)
+            await asyncio.sleep(0.25)
+            assert len(call.played_at) == reported
+            await made.play(voice(0.1, turn=2, sample=9))
+            await made.drain()
+            assert call.heard(2) == 0.1
+            await source
+        expected = [(0, 4_000), (7, 2_000), (0, 2_000), (9, 800), (0, 7_200)]
+        assert runs(read_wav(tmp_path / "out.wav", RATE)) == expected
+
+    run(call())
+
+
+def test_what_is_heard_is_recorded_without_seams(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, _ = line(tmp_path, output=str(tmp_path / "out.wav"))
+        async with made:
+            source = asyncio.create_task(listen(made, until=0.9))
+            await asyncio.sleep(1 / 3)
+            await say(made, [TTSAudio(b"\x07\x00" * 77, rate=RATE, turn=1) for _ in range(50)])
+            await source
+        assert [sample for sample, _ in runs(read_wav(tmp_path / "out.wav", RATE))] == [0, 7, 0]
+
+    run(call())
+
+
+def test_a_call_that_breaks_off_keeps_what_was_heard(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, _ = line(tmp_path, lead="10s", output=str(tmp_path / "out.wav"))
+        async with made:
+            source = asyncio.create_task(listen(made))
+            await asyncio.sleep(0.1)
+            await made.play(voice(5.0))
+            await asyncio.sleep(0.2)
+            source.cancel()
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        run(call())
+    assert runs(read_wav(tmp_path / "out.wav", RATE)) == [(0, 800), (7, 1_600)]
+
+
+def test_a_call_that_never_began_writes_nothing(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, _ = line(tmp_path, output=str(tmp_path / "out.wav"))
+        async with made:
+            pass
+
+    run(call())
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_faults_of_the_files_are_found_before_the_call(tmp_path: Path) -> None:
+    async def call(says: str, **values: Any) -> None:
+        made, _ = line(tmp_path, **values)
+        with pytest.raises(AudioError, match=says):
+            made.warm()
+        with pytest.raises(AudioError, match=says):
+            await made.__aenter__()
+
+    run(call("no file", input=str(tmp_path / "none.wav")))
+    run(call("no directory", output=str(tmp_path / "none" / "out.wav")))

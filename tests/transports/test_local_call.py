@@ -1,0 +1,211 @@
+"""local.call, with a device that the tests turn by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import importlib
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.transports.quiet_call import QuietCall, run
+from voicegraph.call import give_call
+from voicegraph.errors import AudioError
+from voicegraph.frames import Audio, TTSAudio
+from voicegraph.node import node_type
+from voicegraph.transports import local
+
+RATE = 8_000
+BLOCK = b"\x01\x00" * (RATE // 50)
+
+
+class FakeDevice:
+    """Stands for microphone and loudspeaker: each `turn` is 20 ms of both, in a thread of its own."""
+
+    latency = 0.03
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def __call__(
+        self, devices: Any, rate: int, block: int, exchange: local.Exchange, finished: Callable[[], None]
+    ) -> FakeDevice:
+        assert block == len(BLOCK) // 2
+        self.exchange = exchange
+        self.finished = finished
+        return self
+
+    async def turn(self, times: int = 1) -> bytes:
+        """What the loudspeaker got."""
+        played: list[bytes] = []
+        for _ in range(times):
+            thread = threading.Thread(target=lambda: played.append(self.exchange(BLOCK)))
+            thread.start()
+            thread.join()
+            await asyncio.sleep(0.02)
+        return b"".join(played)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
+    fake = FakeDevice()
+    monkeypatch.setattr(local, "open_device", fake)
+    return fake
+
+
+def line(**values: Any) -> tuple[Any, QuietCall]:
+    made = node_type(local.LocalCall).configure({"rate": RATE, **values})
+    call = QuietCall()
+    give_call(made, cast(Any, call))
+    return made, call
+
+
+def voice(blocks: float, turn: int = 1, sample: int = 7) -> TTSAudio:
+    return TTSAudio(sample.to_bytes(2, "little") * round(RATE * blocks / 50), rate=RATE, turn=turn)
+
+
+async def say(made: Any, *chunks: TTSAudio) -> None:
+    for chunk in chunks:
+        await made.play(chunk)
+
+
+def test_the_microphone_is_heard_until_the_device_is_gone(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line(greeting="Hello.")
+        async with made:
+            await device.turn(3)
+            device.finished()
+            heard: list[Audio] = [frame async for frame in made.listen()]
+        assert call.said == ["Hello."]
+        assert [(frame.at, frame.rate, frame.pcm) for frame in heard] == [
+            (n * 0.02, RATE, BLOCK) for n in range(len(heard))
+        ]
+        assert len(heard) == 3
+        assert device.closed
+
+    run(call())
+
+
+def test_the_loudspeaker_gets_the_voice_and_silence_around_it(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, _ = line()
+        async with made:
+            assert await device.turn() == bytes(len(BLOCK))
+            await say(made, voice(1.5), voice(1, sample=9))
+            samples = memoryview(await device.turn(3)).cast("h").tolist()
+        assert samples == [7] * 240 + [9] * 160 + [0] * 80
+
+    run(call())
+
+
+def test_played_is_told_when_it_comes_out_and_adds_up_exactly(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line()
+        async with made:
+            chunks = [voice(0.7), voice(1.9), voice(0.9)]
+            await say(made, *chunks)
+            await device.turn(5)
+        assert [when for when, *_ in call.played_at] == pytest.approx([0.03, 0.05, 0.07, 0.09])
+        assert [seconds for *_, seconds in call.played_at] == pytest.approx([0.02, 0.04, 0.06, 0.07])
+        assert call.heard(1) == sum(chunk.seconds for chunk in chunks)
+
+    run(call())
+
+
+def test_it_takes_no_more_than_its_lead(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, _ = line(lead="40ms")
+        async with made:
+            saying = asyncio.create_task(say(made, voice(2), voice(2), voice(2)))
+            await asyncio.sleep(0)
+            assert not saying.done()
+            await device.turn(2)
+            assert saying.done()
+
+    run(call())
+
+
+def test_clear_silences_it_and_lets_drain_go(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line(lead="10s")
+        async with made:
+            await say(made, voice(10))
+            assert set(memoryview(await device.turn()).cast("h").tolist()) == {7}
+            draining = asyncio.create_task(made.drain())
+            await asyncio.sleep(0)
+            made.clear()
+            assert await device.turn() == bytes(len(BLOCK))
+            await draining
+            assert call.heard(1) == pytest.approx(0.02)
+            await say(made, voice(1, turn=2, sample=9))
+            assert set(memoryview(await device.turn()).cast("h").tolist()) == {9}
+            await made.drain()
+            assert call.heard(2) == pytest.approx(0.02)
+
+    run(call())
+
+
+# --- opening the real thing ------------------------------------------------------------------------------------------
+
+
+class Refused(Exception):
+    pass
+
+
+def refuse(**_: Any) -> None:
+    raise Refused("Error querying device -1")
+
+
+def open_with(monkeypatch: pytest.MonkeyPatch, imported: Any) -> local.Device:
+    """Opens a device through this stand-in for the package sounddevice, or with the failure of its import."""
+
+    def load(name: str) -> Any:
+        if isinstance(imported, Exception):
+            raise imported
+        return imported
+
+    monkeypatch.setattr(importlib, "import_module", load)
+    return local.open_device((None, None), RATE, 160, lambda heard: heard[::-1], lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("imported", "says"),
+    [
+        (ImportError("sounddevice"), r"pip install 'voicegraph\[mic\]'"),
+        (builtins.OSError("PortAudio library not found"), "apt install libportaudio2"),
+        (SimpleNamespace(RawStream=refuse, PortAudioError=Refused), r"no microphone .*8000 Hz .*device -1.*file\.call"),
+    ],
+)
+def test_without_a_device_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, imported: Any, says: str) -> None:
+    with pytest.raises(AudioError, match=says):
+        open_with(monkeypatch, imported)
+
+
+def test_a_stream_exchanges_blocks_and_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+
+    class RawStream:
+        latency = (0.01, 0.02)
+
+        def __init__(self, **options: Any) -> None:
+            self.callback = options["callback"]
+
+        def start(self) -> None:
+            sound = bytearray(4)
+            self.callback(b"abcd", sound, 2, None, None)
+            events.append(sound.decode())
+
+        def close(self) -> None:
+            events.append("closed")
+
+    device = open_with(monkeypatch, SimpleNamespace(RawStream=RawStream, PortAudioError=Refused))
+    assert device.latency == 0.02
+    device.close()
+    assert events == ["dcba", "closed"]

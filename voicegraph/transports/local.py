@@ -1,0 +1,207 @@
+"""A call over this computer's microphone and loudspeaker."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Protocol
+
+from voicegraph.call import Call, this_call
+from voicegraph.durations import Duration
+from voicegraph.errors import AudioError
+from voicegraph.frames import Audio, TTSAudio
+from voicegraph.node import node
+from voicegraph.ports import Rate
+
+FRAMES_PER_SECOND = 50
+
+Exchange = Callable[[bytes], bytes]
+"""Takes a block of PCM16 from the microphone, gives one of the same length to the loudspeaker. Called in any thread."""
+
+
+class Device(Protocol):
+    """A microphone and a loudspeaker at work. latency: seconds from `exchange` to the ear."""
+
+    @property
+    def latency(self) -> float: ...
+
+    def close(self) -> None: ...
+
+
+@node("local.call", line=True, extra="mic", packages=("sounddevice",))
+class LocalCall:
+    """Talks over the microphone and the loudspeaker of this computer. Use headphones: there is no echo cancellation.
+
+    microphone, loudspeaker: number or part of the name of a device, as `python -m sounddevice` lists them; the
+    system's own choice otherwise. rate: in Hz; one that the devices have. lead: how much audio is taken ahead of what
+    is being heard. greeting: what the agent says first.
+    """
+
+    microphone: int | str | None = None
+    loudspeaker: int | str | None = None
+    rate: int = 16_000
+    lead: Duration = 0.2
+    greeting: str = ""
+    call: Call = this_call()
+
+    live = True  # a microphone does not wait
+
+    def __post_init__(self) -> None:
+        self._to_play = _ToPlay(self.rate)
+        self._caller: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._moved = asyncio.Event()
+        self._device: Device | None = None
+
+    async def __aenter__(self) -> LocalCall:
+        loop = asyncio.get_running_loop()
+
+        def exchange(heard: bytes) -> bytes:
+            sound, played = self._to_play.take(len(heard))
+            loop.call_soon_threadsafe(self._exchanged, heard, played)
+            return sound
+
+        def finished() -> None:
+            loop.call_soon_threadsafe(self._caller.put_nowait, None)
+
+        devices = (self.microphone, self.loudspeaker)
+        self._device = await self.call.offload(
+            open_device, devices, self.rate, self.rate // FRAMES_PER_SECOND, exchange, finished
+        )
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        if self._device is not None:
+            await self.call.offload(self._device.close)
+
+    async def listen(self) -> AsyncIterator[Annotated[Audio, Rate("rate")]]:
+        """Until the device is gone."""
+        if self.greeting:
+            self.call.say(self.greeting)
+        samples = 0
+        while (pcm := await self._caller.get()) is not None:
+            yield Audio(pcm, rate=self.rate, at=samples / self.rate)
+            samples += len(pcm) // 2
+
+    async def play(self, audio: Annotated[TTSAudio, Rate("rate")]) -> None:
+        """Waits until there is room."""
+        await self._until(self.lead)
+        self._to_play.add(audio)
+
+    def clear(self) -> None:
+        self._to_play.clear()
+        self._moved.set()
+
+    async def drain(self) -> None:
+        await self._until(0.0)
+        if self._device is not None:
+            await asyncio.sleep(self._device.latency)
+
+    async def _until(self, left: float) -> None:
+        """Waits until no more than so many seconds are still to be handed to the device."""
+        while self._to_play.seconds > left:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _exchanged(self, heard: bytes, played: dict[int, float]) -> None:
+        self._caller.put_nowait(heard)
+        self._moved.set()
+        latency = self._device.latency if self._device else 0.0
+        for turn, seconds in played.items():
+            asyncio.get_running_loop().call_later(latency, self.call.played, turn, seconds)
+
+
+class _ToPlay:
+    """What the loudspeaker has not got yet: filled by the loop, emptied by the device's thread."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._chunks: deque[TTSAudio] = deque()
+        self._offset = 0  # bytes of the first chunk that are played
+        self._finished: dict[int, float] = {}
+
+    @property
+    def seconds(self) -> float:
+        with self._lock:
+            return sum(chunk.seconds for chunk in self._chunks) - self._offset / (2 * self._rate)
+
+    def add(self, chunk: TTSAudio) -> None:
+        with self._lock:
+            self._chunks.append(chunk)
+
+    def clear(self) -> None:
+        with self._lock:
+            if self._offset:
+                turn = self._chunks[0].turn
+                self._finished[turn] = self._finished.get(turn, 0.0) + self._offset / (2 * self._rate)
+            self._chunks.clear()
+            self._offset = 0
+
+    def take(self, size: int) -> tuple[bytes, dict[int, float]]:
+        """So many bytes, padded with silence, and the seconds played in all of each turn that is in them."""
+        sound = bytearray()
+        played: dict[int, float] = {}
+        with self._lock:
+            while self._chunks and len(sound) < size:
+                chunk = self._chunks[0]
+                before = self._finished.get(chunk.turn, 0.0)
+                end = self._offset + size - len(sound)
+                sound += chunk.pcm[self._offset : end]
+                if end < len(chunk.pcm):
+                    self._offset = end
+                    played[chunk.turn] = before + end / (2 * self._rate)
+                else:
+                    self._chunks.popleft()
+                    self._offset = 0
+                    played[chunk.turn] = self._finished[chunk.turn] = before + chunk.seconds
+        return bytes(sound.ljust(size, b"\0")), played
+
+
+def open_device(
+    devices: tuple[int | str | None, int | str | None],
+    rate: int,
+    block: int,
+    exchange: Exchange,
+    finished: Callable[[], None],
+) -> Device:
+    """Opens (microphone, loudspeaker) through PortAudio, in blocks of so many samples. Raises AudioError."""
+    try:
+        sounddevice: Any = importlib.import_module("sounddevice")  # it has no type stubs
+    except ImportError as error:
+        raise AudioError("the microphone needs a package that is missing: pip install 'voicegraph[mic]'") from error
+    except OSError as error:
+        raise AudioError(
+            "the library PortAudio is missing: `apt install libportaudio2` on Debian, `brew install portaudio` on a Mac"
+        ) from error
+
+    def callback(heard: Any, sound: Any, frames: int, time: Any, status: Any) -> None:
+        sound[:] = exchange(bytes(heard))
+
+    try:
+        stream = sounddevice.RawStream(
+            samplerate=rate, blocksize=block, device=devices, channels=1, dtype="int16", latency="low",
+            callback=callback, finished_callback=finished,
+        )  # fmt: skip
+        stream.start()
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise AudioError(
+            f"no microphone and loudspeaker that work at {rate} Hz ({str(error).splitlines()[0]}). "
+            "`python -m sounddevice` lists what there is: name one as `microphone` and one as `loudspeaker`, try "
+            "`rate: 48000`, or use file.call instead of local.call."
+        ) from error
+    return _PortAudio(stream)
+
+
+class _PortAudio:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    @property
+    def latency(self) -> float:
+        return float(self._stream.latency[1])
+
+    def close(self) -> None:
+        self._stream.close()
