@@ -204,3 +204,8 @@ def test_faults_of_the_files_are_found_before_the_call(tmp_path: Path) -> None:
 
     run(call("no file", input=str(tmp_path / "none.wav")))
     run(call("no directory", output=str(tmp_path / "none" / "out.wav")))
+
+
+def test_without_an_input_it_says_how_to_give_one() -> None:
+    with pytest.raises(AudioError, match="--in question.wav"):
+        FileCall().warm()

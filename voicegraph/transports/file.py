@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from voicegraph.audio.wav import check_readable, check_writable, read_wav, write_wav
 from voicegraph.call import Call, this_call
 from voicegraph.durations import Duration
+from voicegraph.errors import AudioError
 from voicegraph.frames import Audio, TTSAudio
 from voicegraph.node import node
 from voicegraph.ports import Rate
@@ -25,13 +26,13 @@ LEAST_GAP = 0.001
 class FileCall:
     """Plays a WAV file as the caller, and records what the caller would have heard.
 
-    input: any WAV file. output: a WAV file of the agent's side, from the beginning of the call and as long as it, with
+    input: any WAV file; `voicegraph run --in` names it. output: a WAV file of the agent's side, from the beginning of the call and as long as it, with
     silence where the agent is silent; where the agent was interrupted it is cut. rate: of both directions, in Hz.
     lead: how much audio is taken ahead of what is being heard. tail: silence after the input, so that the end of its
     speech can be noticed; the call ends when it is over and all was said. greeting: what the agent says first.
     """
 
-    input: str
+    input: str | None = None
     output: str | None = None
     rate: int = 16_000
     lead: Duration = 0.2
@@ -50,14 +51,14 @@ class FileCall:
 
     def warm(self) -> None:
         """Finds fault with the files before models are loaded."""
-        check_readable(self.input)
+        check_readable(self._input())
         if self.output is not None:
             check_writable(self.output)
 
     async def __aenter__(self) -> FileCall:
         if self.output is not None:
             check_writable(self.output)
-        self._caller = await self.call.offload(read_wav, self.input, self.rate)
+        self._caller = await self.call.offload(read_wav, self._input(), self.rate)
         return self
 
     async def __aexit__(self, *_: Any) -> None:
@@ -102,6 +103,11 @@ class FileCall:
 
     async def drain(self) -> None:
         await self._silent.wait()
+
+    def _input(self) -> str:
+        if self.input is None:
+            raise AudioError("file.call has nothing to play: run the graph with --in question.wav, or give it `input`")
+        return self.input
 
     def _report(self) -> None:
         """Tells the call what has been heard, again and again until there is no more."""
