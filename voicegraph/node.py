@@ -18,8 +18,6 @@ all optional:
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import importlib.metadata
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
@@ -33,6 +31,8 @@ from voicegraph.frames import Audio, Frame, TTSAudio
 from voicegraph.ports import Form, Handler, read_handler
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from _typeshed import DataclassInstance
     from pydantic import TypeAdapter
     from typing_extensions import TypeIs
@@ -162,24 +162,28 @@ def node_type(target: object) -> NodeType:
 
 def lookup(name: str) -> NodeType:
     """The node type of that name, from this process or from an installed package's entry point."""
-    if name not in _registry:
-        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS, name=name):
-            entry.load()
+    if name not in _registry and name in (offered := _offered()):
+        offered[name].load()
     if name in _registry:
         return _registry[name]
-    near = difflib.get_close_matches(name, [*_registry, *_entry_point_names()], n=1, cutoff=0.6)
+    import difflib  # only to explain a mistake
+
+    near = difflib.get_close_matches(name, [*_registry, *_offered()], n=1, cutoff=0.6)
     raise UnknownNodeType(name, near[0] if near else None)
 
 
 def node_types() -> dict[str, NodeType]:
     """All registered node types by name, sorted, those of installed packages included."""
-    for name in _entry_point_names() - set(_registry):
+    for name in set(_offered()) - set(_registry):
         lookup(name)
     return dict(sorted(_registry.items()))
 
 
-def _entry_point_names() -> set[str]:
-    return set(importlib.metadata.entry_points(group=ENTRY_POINTS).names)
+def _offered() -> dict[str, EntryPoint]:
+    """Node types that installed packages offer, by name."""
+    from importlib.metadata import entry_points  # 20 ms, so only when a name is not known
+
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
 def _define(name: str, target: object) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from loguru import logger
 
 from tests.engine.calls import TestLine, plan, run
 from voicegraph import (
@@ -17,6 +18,7 @@ from voicegraph import (
     ReplyEnd,
     Sentence,
     SpeechStarted,
+    SpeechStopped,
     Token,
     Transcript,
     TTSAudio,
@@ -255,6 +257,41 @@ class Endless(TestLine):
 def test_hanging_up_ends_the_call_at_once() -> None:
     session, _ = run(plan({"line": Endless, "hang_up": HangUp}, "line -> hang_up"))
     assert session.nodes["line"].instance.events == []
+
+
+@node("test.flood", line=True)
+class Flood(TestLine):
+    """More live audio in one step than any inbox holds."""
+
+    live = True
+
+    async def listen(self) -> AsyncIterator[Audio | SpeechStarted | SpeechStopped | Transcript]:
+        for index in range(200):
+            yield Audio(bytes(640), at=index * 0.02)
+
+
+@node("test.slow_ears")
+class SlowEars:
+    """Keeps the positions of what it hears."""
+
+    def __post_init__(self) -> None:
+        self.positions: list[float] = []
+
+    async def on_audio(self, audio: Audio) -> None:
+        self.positions.append(audio.at)
+
+
+def test_live_audio_drops_its_oldest_and_says_so() -> None:
+    notices: list[str] = []
+    sink = logger.add(notices.append, format="{message}")
+    session, _ = run(plan({"line": Flood, "ears": SlowEars}, "line -> ears"))
+    logger.remove(sink)
+    positions = session.nodes["ears"].instance.positions
+    assert positions == sorted(positions)
+    assert positions[-1] == pytest.approx(199 * 0.02)
+    assert len(positions) + session.timings()["ears"].dropped == 200
+    assert session.timings()["ears"].dropped > 0
+    assert any("ears: was behind, and dropped" in notice for notice in notices)
 
 
 @node("test.reply_end")

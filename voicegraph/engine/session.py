@@ -233,7 +233,10 @@ class Session:
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _stop(self) -> None:
-        """Cancels every task of the call and tells of any that will not go."""
+        """Cancels every task of the call, and tells of any that will not go and of what the caller said in vain."""
+        for node in self.nodes.values():
+            if dropped := node.dropped():
+                logger.warning("{}: was behind, and dropped {} frames of the caller's audio", node.name, dropped)
         tasks = [*(task for node in self.nodes.values() for task in node.tasks()), *self._tasks]
         for task in tasks:
             task.cancel()

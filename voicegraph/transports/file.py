@@ -26,10 +26,11 @@ LEAST_GAP = 0.001
 class FileCall:
     """Plays a WAV file as the caller, and records what the caller would have heard.
 
-    input: any WAV file; `voicegraph run --in` names it. output: a WAV file of the agent's side, from the beginning of the call and as long as it, with
-    silence where the agent is silent; where the agent was interrupted it is cut. rate: of both directions, in Hz.
-    lead: how much audio is taken ahead of what is being heard. tail: silence after the input, so that the end of its
-    speech can be noticed; the call ends when it is over and all was said. greeting: what the agent says first.
+    input: any WAV file; `voicegraph run --in` names it. output: a WAV file of the agent's side, from the beginning of
+    the call and as long as it, with silence where the agent is silent; where the agent was interrupted it is cut.
+    rate: of both directions, in Hz. lead: how much audio is taken ahead of what is being heard. tail: silence after the
+    input, so that the end of its speech can be noticed; the call ends when it is over and all was said. greeting: what
+    the agent says first.
     """
 
     input: str | None = None
