@@ -48,9 +48,9 @@ Decision = UserTurn | Commit | Interrupt
 class Aggregator:
     """Turns speech and transcripts into the caller's turns, with the conversation so far.
 
-    A turn ends when the caller has been silent for `end_silence`. With `speculate`, the answer is begun at the first
-    pause and held back at the line: silence to the end commits it, further speech takes it back unheard.
-    history: how many exchanges with the caller each turn carries along.
+    end_silence: a turn ends when the caller has been silent for so long. speculate: begin the answer at the first pause
+    and hold it back at the line; silence to the end commits it, further speech takes it back unheard. interrupt: when
+    the caller's speech interrupts the agent's. history: how many exchanges with the caller each turn carries along.
     """
 
     end_silence: Duration = 0.5

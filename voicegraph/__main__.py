@@ -1,0 +1,5 @@
+"""`python -m voicegraph`."""
+
+from voicegraph.runner import main
+
+main()

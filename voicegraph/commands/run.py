@@ -1,0 +1,112 @@
+"""`voicegraph run`: one call on a graph, shown as it happens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from voicegraph.commands import terminal
+
+if TYPE_CHECKING:
+    from voicegraph.engine.session import Session
+    from voicegraph.graph import Plan
+    from voicegraph.observe.conversation import Conversation
+    from voicegraph.observe.turns import Milestones
+
+GraphArgument = Annotated[Path, typer.Argument(metavar="GRAPH", help="A graph file.", show_default=False)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Change the graph: nodes.llm.with.model=small. Repeatable."),
+]
+InOption = Annotated[
+    Path | None, typer.Option("--in", metavar="WAV", help="What the caller says. Replaces the graph's line.")
+]
+FastOption = Annotated[bool, typer.Option("--fast", help="Do not sit through silences: a jumping clock.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Fetch no models.")]
+
+
+def run(
+    graph: GraphArgument,
+    input: InOption = None,
+    output: Annotated[Path | None, typer.Option("--out", metavar="WAV", help="Where the agent's side goes.")] = None,
+    set: SetOption = None,
+    fast: FastOption = False,
+    offline: OfflineOption = False,
+    seed: Annotated[int | None, typer.Option(help="Of all randomness in the call.", show_default=False)] = None,
+) -> None:
+    """Runs a call on a graph and shows the conversation as it happens."""
+    from voicegraph.commands.opening import open_plan, pull_models
+
+    plan = open_plan(graph, set or (), input, output)
+    pull_models(plan, offline=offline)
+    call = _Call(plan, seed)
+    try:
+        call.run(fast=fast)
+    except KeyboardInterrupt:
+        call.report()
+        raise
+    else:
+        call.report()
+    finally:
+        call.tell_output()
+
+
+class _Call:
+    """One call: what is seen of it while it lasts, and what is told of it afterwards."""
+
+    def __init__(self, plan: Plan, seed: int | None) -> None:
+        self.plan = plan
+        self.seed = seed
+        self.seen: tuple[Session, Milestones, Conversation] | None = None
+        self.output: str | None = plan.nodes[plan.line].config.get("output") if plan.line else None
+        self._written_before = _written(self.output)
+
+    def run(self, *, fast: bool) -> None:
+        """To the call's end, on a loop of its own. Raises CallFailed, and KeyboardInterrupt after an orderly end."""
+        import asyncio
+
+        from voicegraph.engine.jumping import JumpingLoop
+
+        with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
+            runner.run(self._run())
+
+    async def _run(self) -> None:
+        from voicegraph.commands.opening import warm_up
+        from voicegraph.engine.session import Session
+        from voicegraph.observe.conversation import Conversation
+        from voicegraph.observe.turns import Milestones
+
+        await warm_up(self.plan)
+        milestones = Milestones()
+        conversation = Conversation(terminal.stdout(), lambda: session.replies(), milestones.answer)
+        session = Session(self.plan, seed=self.seed, observers=(milestones, conversation))
+        self.seen = session, milestones, conversation
+        with conversation:
+            await session.run()
+
+    def report(self) -> None:
+        """The figures."""
+        if self.seen is None:
+            return
+        session, milestones, conversation = self.seen
+        from voicegraph.observe.tables import answer_table, node_table
+
+        if answers := milestones.answers():
+            terminal.show(terminal.headline("From the end of the caller's speech to the answer"), answer_table(answers))
+        if conversation.taken_back:
+            terminal.show(f"{conversation.taken_back} begun early and taken back unheard")
+        if not conversation.utterances:
+            terminal.notice("nothing was said", style="yellow")
+        terminal.show(terminal.headline("Nodes, in ms"), node_table(self.plan, session.timings()))
+
+    def tell_output(self) -> None:
+        """Where the line recorded what the caller would have heard, be it whole or cut short."""
+        if self.output and _written(self.output) != self._written_before:
+            terminal.notice(f"\nwrote {self.output}", style="")
+
+
+def _written(file: str | None) -> int | None:
+    """When a file was last written; None if it is not there."""
+    return Path(file).stat().st_mtime_ns if file and Path(file).is_file() else None
