@@ -15,9 +15,9 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def parse_duration(text: object) -> float:
     """Seconds of a duration such as `500ms`. Raises ValueError, which says how to write it."""
-    if not isinstance(text, str):
+    if isinstance(text, int | float) and not isinstance(text, bool):
         raise ValueError(f"a duration needs its unit: write {text}ms or {text}s")
-    if not re.match(PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(PATTERN, text, re.ASCII):
         raise ValueError("a duration is a number and a unit: 250ms, 2s, 1.5m or 1h")
     number, unit = re.split(r"(?<=[\d.])(?=[a-z])", text, maxsplit=1)
     return float(number) * _SECONDS[unit]

@@ -147,7 +147,7 @@ def test_partials_grow_and_come_rarer() -> None:
 
 
 def test_every_utterance_is_heard_a_while_before_its_first_partial() -> None:
-    read = Call(utterances(partials=0.3), ((10, 12), (60, 80)), 100).run()
+    read = Call(utterances(partials=0.3), ((10, 12), (60, 80)), 100, late=1).run()
     first = next(excerpt for excerpt in read if excerpt.start == 6.0)
     assert first.end == pytest.approx(6.3)
 

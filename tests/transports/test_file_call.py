@@ -207,5 +207,5 @@ def test_faults_of_the_files_are_found_before_the_call(tmp_path: Path) -> None:
 
 
 def test_without_an_input_it_says_how_to_give_one() -> None:
-    with pytest.raises(AudioError, match="--in question.wav"):
+    with pytest.raises(AudioError, match=r"--in question\.wav"):
         FileCall().warm()

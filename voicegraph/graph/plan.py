@@ -51,7 +51,9 @@ class Plan:
 
     nodes: in topological order, the line first. Converters that the audio formats ask for are nodes like any other.
     line: name of the line node, or None for a graph without one (a test of a part).
-    standby: nodes outside the flow that a `fallback` names.
+    standby: nodes outside the flow that a `fallback` names, and the converters that only they need.
+    standby_edges: the edges of each standby node, as if it stood in the place of the node that it stands in for, with
+    their converters. An edge into a standby node is to be used only while it stands in.
     budgets: p95 limits in seconds by name (`answer`, `barge_in`, or a node's).
     """
 
@@ -60,4 +62,5 @@ class Plan:
     edges: tuple[Edge, ...]
     line: str | None = None
     standby: Mapping[str, PlannedNode] = field(default_factory=dict[str, PlannedNode])
+    standby_edges: tuple[Edge, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict[str, float])
