@@ -22,7 +22,7 @@ def blocks(page: Path, language: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs_in_order_and_its_tests_pass(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "my_sdk", SimpleNamespace(Client=object))
-    module = ModuleType(f"docs_{page.stem.replace('-', '_')}")
+    module = ModuleType("example")  # one name: pages may show the same node
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
     for number, text in enumerate(blocks(page, "python")):
         exec(compile(text, f"{page.name}, block {number}", "exec"), module.__dict__)

@@ -62,5 +62,5 @@ class Plan:
     edges: tuple[Edge, ...]
     line: str | None = None
     standby: Mapping[str, PlannedNode] = field(default_factory=dict[str, PlannedNode])
-    standby_edges: tuple[Edge, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict[str, float])
+    standby_edges: tuple[Edge, ...] = ()

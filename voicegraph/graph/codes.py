@@ -1,0 +1,67 @@
+"""Every code that a diagnostic can have. Codes are stable: tools may rely on them. docs/errors.md explains each."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Code = Literal[
+    # source.py: the file
+    "file-not-found",
+    "not-a-file",
+    "file-unreadable",
+    "file-too-large",
+    "not-utf8",
+    # tree.py, syntax.py: its YAML
+    "yaml-syntax",
+    "control-character",
+    "duplicate-key",
+    "key-not-text",
+    "alias",
+    "tag",
+    "second-document",
+    "too-deep",
+    # references.py, layers.py, shorthand.py
+    "bad-reference",
+    "unset-variable",
+    "empty-graph",
+    "extends-cycle",
+    "bad-set",
+    "duplicate-node",
+    # parse.py, flow.py: keys and values
+    "unknown-key",
+    "missing-key",
+    "wrong-shape",
+    "bad-value",
+    "bad-name",
+    "unsupported-version",
+    "too-large",
+    "flow-syntax",
+    # imports.py
+    "not-python",
+    "import-syntax",
+    "import-failed",
+    # checks/types.py, checks/configuration.py: each node (and unknown-key, missing-key)
+    "unknown-node-type",
+    "broken-node-type",
+    "two-lines",
+    "bad-config",
+    "bad-rate",
+    # checks/wires.py, checks/topology.py: the flow
+    "unknown-node",
+    "unknown-output",
+    "type-mismatch",
+    "unused-node",
+    "unreachable-node",
+    "cycle",
+    "silent-line",
+    # checks/policy.py: recovery and budgets (and unknown-node)
+    "fallback-mismatch",
+    "fallback-in-flow",
+    "fallback-cycle",
+    "unknown-budget",
+    # checks/requirements.py: this machine
+    "missing-package",
+    "missing-variable",
+    # diagnostics.py
+    "too-many",
+]
