@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 RATE = 16_000
 FRAMES = 3000
 """Spectrogram frames, of 10 ms, in Whisper's window; the encoder gives one state for two of them."""
-TOKENS, TOKENS_A_SECOND = 8, 6
-"""So many tokens at most: nobody speaks faster."""
+MOST_TOKENS = 224
+"""What Whisper was trained to write for a window."""
+FEW_TOKENS, TOKENS_A_SECOND = 8, {"en": 6}
+"""What a short window may hold: nobody speaks faster. In scripts that are spelt out in bytes it is more."""
+SPELT_OUT = 15
 LOOPING = 2.4
 """Text that compresses better than this repeats itself (the threshold of OpenAI's own decoder)."""
 
@@ -129,7 +132,7 @@ class Whisper:
         """One pass, without timestamps and at temperature 0."""
         states = self._array(self._window(sound, reading, full=full))
         language = self._language(states, reading.language)
-        limit = TOKENS + int(TOKENS_A_SECOND * len(sound) / RATE)
+        limit = MOST_TOKENS if full else _limit(len(sound) / RATE, language)
         result = self._model.generate(
             states,
             [self._prompt(language)],
@@ -179,6 +182,10 @@ class Whisper:
         task = [f"<|{language}|>", "<|transcribe|>"] if self._model.is_multilingual else []
         names = ["<|startoftranscript|>", *task, "<|notimestamps|>"]
         return [self._tokenizer.token_to_id(name) for name in names]
+
+
+def _limit(seconds: float, language: str) -> int:
+    return min(MOST_TOKENS, FEW_TOKENS + int(seconds * TOKENS_A_SECOND.get(language, SPELT_OUT)))
 
 
 def is_speech(text: str, no_speech: float, log_probability: float) -> bool:
