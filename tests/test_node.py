@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from loguru import logger
 
 from voicegraph import (
     Audio,
@@ -29,7 +30,7 @@ from voicegraph import (
     this_call,
 )
 from voicegraph.durations import format_duration, parse_duration
-from voicegraph.errors import NodeDefinitionError, UnknownNodeType
+from voicegraph.errors import BrokenNodeType, NodeDefinitionError, UnknownNodeType
 from voicegraph.frames import FRAME_TYPES
 from voicegraph.node import lookup, node_type, node_types
 from voicegraph.ports import Form, Style
@@ -207,6 +208,27 @@ def test_a_line_that_is_none_is_told_what_it_lacks() -> None:
                 yield Audio(b"")
 
 
+def test_a_line_that_takes_its_audio_as_a_stream_is_refused() -> None:
+    with pytest.raises(NodeDefinitionError, match=r"one frame at a time: `async def play\(self, audio: TTSAudio\)"):
+
+        @node("test.node.stream_line", line=True)
+        class StreamLine:
+            async def listen(self) -> AsyncIterator[Audio]:
+                yield Audio(b"")
+
+            async def play(self, audio: AsyncIterator[TTSAudio]) -> None: ...
+            def clear(self) -> None: ...
+            async def drain(self) -> None: ...
+
+
+def test_a_line_is_live_unless_it_says_otherwise() -> None:
+    from voicegraph.transports.file import FileCall
+    from voicegraph.transports.local import LocalCall
+
+    assert node_type(LocalCall).live
+    assert not node_type(FileCall).live
+
+
 def in_module(module: str, function: Callable[..., None]) -> Callable[..., None]:
     """The same function as if it stood in another module."""
     other = types.FunctionType(function.__code__, function.__globals__, function.__name__)
@@ -232,21 +254,92 @@ def test_an_unknown_name_has_a_near_one() -> None:
     assert caught.value.near is None
 
 
-def test_types_of_installed_packages_are_found_by_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "vendor_nodes.py").write_text(
-        "from voicegraph import Token, node\n"
-        '@node("vendor.node")\n'
-        "def vendor(frame: Token) -> None:\n"
-        '    "From a package."\n'
-    )
-    info = tmp_path / "vendor-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: vendor\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[voicegraph.nodes]\nvendor.node = vendor_nodes\n")
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a package: its name, its module's text, and the node types that it offers."""
+    modules: list[str] = []
+
+    def add(package: str, text: str, *offers: str) -> None:
+        folder = tmp_path / package
+        info = folder / f"{package}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{package}_nodes.py").write_text(f"from voicegraph import Token, node\n{text}")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        lines = "".join(f"{offer} = {package}_nodes\n" for offer in offers)
+        (info / "entry_points.txt").write_text(f"[voicegraph.nodes]\n{lines}")
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+        modules.append(f"{package}_nodes")
+
+    yield add
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    """What is logged as a warning."""
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="WARNING")
+    yield told
+    logger.remove(sink)
+
+
+def define(name: str) -> str:
+    return f'@node("{name}")\ndef vendor(frame: Token) -> None:\n    "From a package."\n'
+
+
+def test_types_of_installed_packages_are_found_by_entry_point(
+    install: Callable[..., None], warnings: list[str]
+) -> None:
+    install("vendor", define("vendor.node"), "vendor.node")
     assert lookup("vendor.node").doc == "From a package."
     assert "vendor.node" in node_types()
-    del sys.modules["vendor_nodes"]
+    assert warnings == []
+
+
+def test_an_entry_point_that_defines_something_else_is_told(install: Callable[..., None]) -> None:
+    install("stale", define("stale.new"), "stale.old")
+    says = "^the package stale 1.0, which offers `stale.old`, does not define it: its entry point is `stale_nodes`$"
+    with pytest.raises(BrokenNodeType, match=says):
+        lookup("stale.old")
+
+
+@pytest.mark.parametrize("fault", ["raise OSError('no device')", "raise SystemExit('no device')"])
+def test_a_broken_package_is_named_and_hurts_no_other(
+    fault: str, install: Callable[..., None], warnings: list[str]
+) -> None:
+    install("brittle", fault, "brittle.node")
+    install("sound", define("sound.node"), "sound.node")
+    with pytest.raises(BrokenNodeType, match=r"brittle 1\.0, .* cannot be imported: \w+: no device") as caught:
+        lookup("brittle.node")
+    assert caught.value.package == "brittle 1.0"
+    found = node_types()
+    assert "sound.node" in found
+    assert "brittle.node" not in found
+    assert [warning for warning in warnings if "brittle" in warning] == [f"left out: {caught.value}"]
+
+
+def test_two_packages_that_offer_one_name_are_named(install: Callable[..., None], warnings: list[str]) -> None:
+    install("first", define("rivals.node"), "rivals.node")
+    install("second", define("rivals.node"), "rivals.node")
+    with pytest.raises(NodeDefinitionError, match=r"by the package second 1\.0 and by the package first 1\.0"):
+        lookup("rivals.node")
+    assert "rivals.node" not in node_types()
+    assert "rivals.node" in "".join(warnings)
+
+
+def test_a_package_that_takes_the_name_of_a_built_in_is_named(
+    install: Callable[..., None], warnings: list[str]
+) -> None:
+    from voicegraph.transports.file import FileCall
+
+    install("shadow", define("file.call"), "file.call")
+    with pytest.raises(
+        NodeDefinitionError, match=r"shadow 1\.0, .* by voicegraph\.transports\.file and by shadow_nodes"
+    ):
+        lookup("file.call")
+    assert node_types()["file.call"] is node_type(FileCall)
+    assert "shadow 1.0" in "".join(warnings)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("250ms", 0.25), ("2s", 2.0), ("1.5m", 90.0), ("1h", 3600.0)])

@@ -11,6 +11,10 @@ import msgspec
 T = TypeVar("T")
 
 
+SLACK = 0.001
+"""Seconds. Lines count samples or marks, and sums of chunk lengths are not exact: nearer than this is the same."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """One reply as the heard ledger knows it now.
 
@@ -29,8 +33,7 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def over(self) -> bool:
         """Heard to its end, or cut short."""
-        # A millisecond: lines count samples or marks, and sums of chunk lengths are not exact.
-        return self.interrupted or (self.ended and self.heard_seconds >= self.seconds - 0.001)
+        return self.interrupted or (self.ended and self.heard_seconds >= self.seconds - SLACK)
 
 
 class Call(Protocol):
@@ -50,8 +53,16 @@ class Call(Protocol):
         """Loop time in seconds. Nodes read no other clock."""
         ...
 
+    def reply(self, turn: int) -> Reply:
+        """What was said and heard of a turn so far. A turn that cannot reach a line is over when it begins."""
+        ...
+
     def replies(self) -> list[Reply]:
-        """What was said and heard so far: every reply that has come to the line or was given up, in order."""
+        """The same of every turn of the call, in order."""
+        ...
+
+    def speaking(self) -> bool:
+        """Whether a reply is not over: being thought of, made, or heard."""
         ...
 
     def say(self, text: str, *, interruptible: bool = True) -> None:

@@ -3,6 +3,7 @@
 VoicegraphError
 ├── NodeDefinitionError   a class or function under @node cannot be a node: said at import, with what to change
 ├── UnknownNodeType       no node type of that name; says which is near
+├── BrokenNodeType        an installed package offers a node type and cannot define it; says which package, and why
 ├── GraphError            a graph file is wrong; carries every diagnostic (voicegraph.graph.diagnostics)
 ├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
 ├── AudioError            a sound file or a sound device cannot be used
@@ -29,6 +30,15 @@ class UnknownNodeType(VoicegraphError):
         super().__init__(f"no node type `{name}`" + (f"; did you mean `{near}`?" if near else ""))
         self.name = name
         self.near = near
+
+
+class BrokenNodeType(VoicegraphError):
+    """An installed package offers the node type `name` and cannot define it. package: its name and version."""
+
+    def __init__(self, name: str, package: str, message: str) -> None:
+        super().__init__(f"the package {package}, which offers `{name}`, {message}")
+        self.name = name
+        self.package = package
 
 
 class ModelError(VoicegraphError):

@@ -74,16 +74,21 @@ class Audio(CallerFrame, frozen=True, gc=False):
 
 
 class SpeechStarted(CallerFrame, frozen=True, gc=False):
-    """The caller began to speak. at: position in the call's audio, in seconds, of the first voiced sample."""
+    """The caller began to speak.
+
+    at: position in the call's audio, in seconds, of the first voiced sample. noticed: position of the audio in which
+    that was noticed, so `noticed - at` seconds of speech have passed already; 0 if that is not known.
+    """
 
     at: float
+    noticed: float = 0.0
 
 
 class SpeechStopped(CallerFrame, frozen=True, gc=False):
     """The caller paused.
 
     at: position in the call's audio, in seconds, just after the last voiced sample. noticed: position of the audio in
-    which that was noticed, so `noticed - at` seconds of silence have passed already.
+    which that was noticed, so `noticed - at` seconds of silence have passed already; 0 if that is not known.
     """
 
     at: float
@@ -94,12 +99,13 @@ class Transcript(CallerFrame, frozen=True, gc=False):
     """What the caller said, as recognised so far.
 
     final: no longer a guess at unfinished speech. start, end: seconds in the call's audio. A later transcript with the
-    same `start` replaces an earlier one, even a final one (the caller went on after a pause).
+    same `start` replaces an earlier one, even a final one (the caller went on after a pause). Without a `start`, a
+    final transcript follows the one before.
     """
 
     text: str
     final: bool = True
-    start: float = 0.0
+    start: float | None = None
     end: float = 0.0
     confidence: float | None = None
     language: str | None = None

@@ -20,13 +20,14 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 from voicegraph.call import CALL_FIELD, this_call
-from voicegraph.errors import NodeDefinitionError, UnknownNodeType
+from voicegraph.errors import BrokenNodeType, NodeDefinitionError, UnknownNodeType, VoicegraphError
 from voicegraph.frames import Audio, Frame, TTSAudio
 from voicegraph.ports import Form, Handler, read_handler
 
@@ -55,6 +56,8 @@ class NodeType:
     target: the class, or the function, under @node. extra: the pip extra that brings `packages`.
     packages: import names that must be there. env: environment variables that must be set (API keys).
     concurrency: how many frames its asynchronous handlers may work on at once. line: it is the call's line.
+    live: of a line, that its caller does not wait: audio that a node has no room for is dropped. False for a caller who
+    can be made to wait, such as a file.
     """
 
     name: str
@@ -65,6 +68,7 @@ class NodeType:
     env: tuple[str, ...] = ()
     concurrency: int = 1
     line: bool = False
+    live: bool = True
 
     @property
     def doc(self) -> str:
@@ -133,6 +137,7 @@ def node(
     env: tuple[str, ...] = (),
     concurrency: int = 1,
     line: bool = False,
+    live: bool = True,
 ) -> Callable[[T], T]:
     """Registers a function or class as the node type `name`, for `use: name` in a graph file.
 
@@ -142,7 +147,7 @@ def node(
 
     def register(target: T) -> T:
         made = _define(name, target)
-        kind = NodeType(name, made, _read_handlers(name, made), extra, packages, env, concurrency, line)
+        kind = NodeType(name, made, _read_handlers(name, made), extra, packages, env, concurrency, line, live)
         if line:
             _check_line(kind)
         _add(kind)
@@ -161,29 +166,69 @@ def node_type(target: object) -> NodeType:
 
 
 def lookup(name: str) -> NodeType:
-    """The node type of that name, from this process or from an installed package's entry point."""
-    if name not in _registry and name in (offered := _offered()):
-        offered[name].load()
+    """The node type of that name, from this process or from an installed package's entry point.
+
+    Raises UnknownNodeType, BrokenNodeType when the package that offers it fails, and NodeDefinitionError when two
+    offer it or a package offers what is defined elsewhere.
+    """
+    if name in (offered := _offered()):
+        _load(name, offered[name])
     if name in _registry:
         return _registry[name]
     import difflib  # only to explain a mistake
 
-    near = difflib.get_close_matches(name, [*_registry, *_offered()], n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name, [*_registry, *offered], n=1, cutoff=0.6)
     raise UnknownNodeType(name, near[0] if near else None)
 
 
 def node_types() -> dict[str, NodeType]:
-    """All registered node types by name, sorted, those of installed packages included."""
-    for name in set(_offered()) - set(_registry):
-        lookup(name)
+    """All registered node types by name, sorted, those of installed packages included.
+
+    What a package offers and cannot define is left out, with a warning: it is no fault of the others.
+    """
+    for name, entries in _offered().items():
+        try:
+            _load(name, entries)
+        except VoicegraphError as error:
+            from loguru import logger  # only to tell of a mistake
+
+            logger.warning("left out: {}", error)
     return dict(sorted(_registry.items()))
 
 
-def _offered() -> dict[str, EntryPoint]:
-    """Node types that installed packages offer, by name."""
-    from importlib.metadata import entry_points  # 20 ms, so only when a name is not known
+def _offered() -> dict[str, tuple[EntryPoint, ...]]:
+    """Node types that installed packages offer, by name: more than one entry point if packages compete for it."""
+    return _read_entry_points(tuple(sys.path))
 
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+@lru_cache(maxsize=1)
+def _read_entry_points(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:
+    """path: where packages are looked for; the files there are read once."""
+    from importlib.metadata import entry_points  # slow to import, and not needed to define a node
+
+    found = entry_points(group=ENTRY_POINTS)
+    return {name: tuple(entry for entry in found if entry.name == name) for name in sorted(found.names)}
+
+
+def _load(name: str, entries: tuple[EntryPoint, ...]) -> None:
+    """Lets the package that offers a node type define it."""
+    first = entries[0]
+    if len(entries) > 1:
+        packages = " and by ".join(f"the package {_package(entry)}" for entry in entries)
+        raise NodeDefinitionError(f"node type `{name}` is offered by {packages}. Uninstall one.")
+    try:
+        first.load()
+    except NodeDefinitionError as error:  # such as a name that is taken
+        raise NodeDefinitionError(f"the package {_package(first)}, which offers `{name}`: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise BrokenNodeType(name, _package(first), f"cannot be imported: {type(error).__name__}: {error}") from error
+    if name not in _registry:
+        raise BrokenNodeType(name, _package(first), f"does not define it: its entry point is `{first.value}`")
+
+
+def _package(entry: EntryPoint) -> str:
+    """Name and version of the distribution that an entry point belongs to."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.module
 
 
 def _define(name: str, target: object) -> Callable[..., Any]:
@@ -252,6 +297,12 @@ def _check_line(kind: NodeType) -> None:
     ]
     if lacks:
         raise NodeDefinitionError(f"line `{kind.name}` lacks {', '.join(lacks)}")
+    (play,) = (handler for handler in kind.handlers if TTSAudio in handler.takes)
+    if play.form is Form.STREAM:
+        raise NodeDefinitionError(
+            f"line `{kind.name}`: {play.name} takes a stream, but a line takes TTSAudio one frame at a time: "
+            f"`async def {play.name}(self, audio: TTSAudio) -> None`, which waits until there is room."
+        )
 
 
 def _add(kind: NodeType) -> None:

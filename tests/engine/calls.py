@@ -60,7 +60,7 @@ def run(made: Plan, **options: Any) -> tuple[Session, Log]:
     return asyncio.run(call())
 
 
-@node("test.line", line=True)
+@node("test.line", line=True, live=False)
 class TestLine:
     """A caller who says nothing but `frames` frames of silence, and hears everything at once."""
 
@@ -70,6 +70,7 @@ class TestLine:
 
     def __post_init__(self) -> None:
         self.heard: list[TTSAudio] = []
+        self.times: list[float] = []
         self.events: list[str] = []
         self.seconds: dict[int, float] = {}
 
@@ -89,7 +90,7 @@ class TestLine:
         self.events.append("drain")
 
 
-@node("test.script", line=True)
+@node("test.script", line=True, live=False)
 class ScriptedLine(TestLine):
     """Gives the frames of `script` with pauses between, in seconds; plays in real time."""
 
@@ -104,6 +105,7 @@ class ScriptedLine(TestLine):
 
     async def play(self, audio: TTSAudio) -> None:
         self.heard.append(audio)
+        self.times.append(self.call.now())
         await asyncio.sleep(audio.seconds)
         self.seconds[audio.turn] = self.seconds.get(audio.turn, 0.0) + audio.seconds
         self.call.played(audio.turn, self.seconds[audio.turn])
@@ -115,7 +117,8 @@ def jumping(made: Plan) -> tuple[Session, Log]:
     async def go() -> tuple[Session, Log]:
         log = Log()
         session = Session(made, observers=(log,))
-        await session.run()
+        async with asyncio.timeout(60):
+            await session.run()
         return session, log
 
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:

@@ -17,6 +17,7 @@ def chunk(seconds: float, text: str = "") -> TTSAudio:
 
 def test_a_word_is_heard_when_its_last_sound_is() -> None:
     heard = Heard()
+    heard.begun(1)
     heard.queued(chunk(0.5, "one two"))
     heard.queued(chunk(0.5))
     heard.played(1, 0.5)
@@ -29,6 +30,7 @@ def test_a_word_is_heard_when_its_last_sound_is() -> None:
 
 def test_alignment_by_word_is_exact() -> None:
     heard = Heard()
+    heard.begun(1)
     for word in ("one", "two", "three"):
         heard.queued(chunk(0.3, word))
     heard.played(1, 0.6)
@@ -43,6 +45,7 @@ def test_no_reply_is_an_empty_one() -> None:
 
 def test_the_line_cannot_play_more_than_it_was_given() -> None:
     heard = Heard()
+    heard.begun(1)
     heard.queued(chunk(0.5, "one"))
     heard.played(1, 9.0)
     assert heard.reply(1).heard_seconds == 0.5
@@ -50,10 +53,14 @@ def test_the_line_cannot_play_more_than_it_was_given() -> None:
 
 def test_interrupted_is_what_was_not_heard_to_its_end() -> None:
     heard = Heard()
+    heard.begun(1)
     heard.queued(chunk(0.5, "one"))
     heard.ended(1)
     heard.played(1, 0.5)
-    heard.interrupt(floor=3)
+    heard.begun(2)
+    assert heard.speaking()
+    assert heard.interrupt() == [2]
+    assert not heard.speaking()
     assert [(reply.turn, reply.interrupted, reply.over) for reply in heard.replies()] == [
         (1, False, True),
         (2, True, True),
@@ -66,6 +73,7 @@ def test_interrupted_is_what_was_not_heard_to_its_end() -> None:
 )
 def test_heard_only_grows_and_is_always_a_beginning_of_what_was_said(sentences: list[str], played: list[float]) -> None:
     heard = Heard()
+    heard.begun(1)
     for sentence in sentences:
         heard.queued(chunk(0.2, sentence))
         heard.queued(chunk(0.3))

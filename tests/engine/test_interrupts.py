@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
 from typing import Any
 
 import pytest
 from loguru import logger
 
-from tests.engine.calls import Log, ScriptedLine, TestLine, jumping, plan, run
+from tests.engine.calls import Log, ScriptedLine, jumping, plan
 from voicegraph import (
     Audio,
     Commit,
+    Error,
     Interrupt,
+    Reply,
     Sentence,
     SpeechStarted,
     SpeechStopped,
@@ -191,6 +194,10 @@ def test_audio_of_a_speculative_turn_is_held_until_its_commit() -> None:
     session, log = speculative_call(STOPPED, 0.5, Audio(bytes(640)))
     made = [frame.born for frame in log.of(TTSAudio)]
     assert len(made) == 2  # it was made while the line still held it
+    first_made = next(at for at, (_, each) in zip(log.times, log.frames, strict=True) if isinstance(each, TTSAudio))
+    committed = next(at for at, (_, each) in zip(log.times, log.frames, strict=True) if isinstance(each, Commit))
+    assert committed - first_made == pytest.approx(0.5, abs=0.05)
+    assert session.nodes["line"].instance.times[0] >= committed
     assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1]
     assert session.replies()[0].heard == "two words"
 
@@ -223,11 +230,169 @@ class SentenceTTS:
         return TTSAudio(bytes(3200), text=sentence.text)
 
 
-def test_a_frame_kept_from_an_interrupted_turn_stays_void() -> None:
+def test_a_frame_kept_from_another_turn_is_refused_and_told() -> None:
     script = [SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), SpeechStopped(at=2.0), 1.0]
     nodes = {"line": ScriptedLine, "boss": boss, "llm": Constant, "tts": SentenceTTS}
+    session, log = jumping(plan(nodes, "line -> boss -> llm -> tts -> line", config={"line": {"script": script}}))
+    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["stale", "fresh"]
+    assert ["make a new one for each turn" in error.message for error in log.of(Error)] == [True]
+
+
+@node("test.inline_brain")
+def inline_brain(turn: UserTurn) -> Iterator[Token]:
+    """A long answer, without awaiting anything."""
+    for index in range(100):
+        yield Token(f"{index} ")
+
+
+def test_an_inline_brain_does_not_hold_up_who_decides_on_interrupts() -> None:
+    session, log = interrupted_call(llm=inline_brain)
+    times = [at for at, (_, frame) in zip(log.times, log.frames, strict=True) if isinstance(frame, Interrupt)]
+    assert [round(at - times[0], 1) for at in times] == [0.0, 1.0]
+    assert {audio.turn for audio in session.nodes["line"].instance.heard} == {1, 2}
+
+
+@node("test.endless_inline")
+def endless_inline(frame: SpeechStopped) -> Iterator[Sentence]:
+    """Answers the caller's pause itself, and never stops."""
+    while True:
+        yield Sentence(f"{frame.at:g}")
+
+
+@node("test.interrupts_only")
+def interrupts_only(frame: SpeechStarted) -> Interrupt:
+    """Speech interrupts."""
+    return Interrupt()
+
+
+def test_an_endless_reply_that_no_user_turn_began_ends_with_its_interrupt() -> None:
+    script = [SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), SpeechStopped(at=2.0), 1.0, SpeechStarted(at=3.0)]
+    nodes = {"line": ScriptedLine, "brain": endless_inline, "boss": interrupts_only, "tts": SentenceTTS}
+    made = plan(nodes, "line -> brain -> tts -> line", "line -> boss", config={"line": {"script": script}})
+    session, _ = jumping(made)
+    assert [text for text, _ in groupby(audio.text for audio in session.nodes["line"].instance.heard)] == ["1", "2"]
+
+
+@node("test.guard")
+class Guard:
+    """Interrupts at the tenth token."""
+
+    def __post_init__(self) -> None:
+        self.count = 0
+
+    def on_token(self, token: Token) -> Iterator[Token | Interrupt]:
+        self.count += 1
+        if self.count == 10:
+            yield Interrupt(reason="guard")
+        yield token
+
+
+def test_an_interrupt_from_below_stops_an_endless_source() -> None:
+    script = [SpeechStopped(at=1.0), 5.0]
+    nodes = {"line": ScriptedLine, "boss": boss, "llm": EndlessLLM, "guard": Guard, "sink": TTS}
+    made = plan(nodes, "line -> boss -> llm -> guard -> sink -> line", config={"line": {"script": script}})
+    session, log = jumping(made)
+    assert len([frame for name, frame in log.frames if name == "guard" and isinstance(frame, Token)]) == 9
+    assert session.nodes["llm"].instance.closed == [1]
+
+
+@node("test.conversation")
+class Conversation:
+    """Answers by itself for the whole call, as a speech-to-speech model does."""
+
+    async def converse(self, frames: AsyncIterator[SpeechStopped]) -> AsyncIterator[Sentence]:
+        async for frame in frames:
+            yield Sentence(f"{frame.at:g}")
+
+
+def test_who_speaks_for_the_whole_call_speaks_again_after_an_interrupt() -> None:
+    script = [SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), SpeechStopped(at=2.0), 1.0]
+    nodes = {"line": ScriptedLine, "model": Conversation, "boss": interrupts_only, "tts": SentenceTTS}
+    session, _ = jumping(
+        plan(nodes, "line -> model -> tts -> line", "line -> boss", config={"line": {"script": script}})
+    )
+    assert [(audio.turn, audio.text) for audio in session.nodes["line"].instance.heard] == [(1, "1"), (2, "2")]
+
+
+@node("test.takes_over")
+class TakesOver:
+    """Swallows its cancellation and reads on."""
+
+    async def speak(self, tokens: AsyncIterator[Token]) -> AsyncIterator[TTSAudio]:
+        while True:
+            try:
+                async for token in tokens:
+                    yield TTSAudio(bytes(3200), text=token.text)
+                return
+            except asyncio.CancelledError:
+                continue
+
+
+def test_a_stream_handler_that_swallows_its_cancellation_does_not_take_the_next_turn() -> None:
+    session, _ = interrupted_call(llm=TwoWords, tts=TakesOver)
+    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1, 2, 2]
+
+
+@node("test.concurrent", concurrency=2)
+class Concurrent:
+    """Works on two tokens at once; hangs in its clean-up."""
+
+    async def on_token(self, token: Token) -> AsyncIterator[TTSAudio]:
+        try:
+            yield TTSAudio(bytes(3200), text=token.text)
+            await asyncio.sleep(1000 if token.text == "1" else 0.1)
+        finally:
+            if token.text == "1":
+                await asyncio.sleep(3600)
+
+
+def test_concurrent_handlers_that_hang_hold_up_nobody() -> None:
+    session, _ = interrupted_call(llm=TwoWordsOf, tts=Concurrent)
+    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1, 2, 2]
+
+
+@node("test.two_words_of")
+class TwoWordsOf:
+    """Says the turn twice."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        yield Token(str(turn.turn))
+        yield Token(str(turn.turn))
+
+
+@node("test.legal")
+class Legal:
+    """Answers with what must be said."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        yield Token("legal", interruptible=False)
+
+
+def test_even_what_must_be_said_is_not_said_of_a_turn_that_is_taken_back() -> None:
+    nodes = {"line": ScriptedLine, "guess": Guess, "llm": Legal, "tts": TTS}
+    script = [STOPPED, 0.5, STARTED, 1.0]
+    session, _ = jumping(plan(nodes, "line -> guess -> llm -> tts -> line", config={"line": {"script": script}}))
+    assert session.nodes["line"].instance.heard == []
+
+
+def test_a_speculative_turn_that_nobody_commits_does_not_keep_the_call_open() -> None:
+    session, _ = speculative_call(STOPPED, 0.5)
+    assert session.nodes["line"].instance.heard == []
+
+
+@node("test.diary")
+class Diary(EndlessLLM):
+    """Notes which replies it was told of."""
+
+    def interrupted(self, reply: Reply) -> None:
+        self.closed.append(-reply.turn)
+
+
+def test_a_node_is_told_of_the_reply_that_it_worked_on_and_no_other() -> None:
+    script = [SpeechStarted(at=0.0), SpeechStopped(at=1.0), 1.0, SpeechStarted(at=2.0), 0.5, SpeechStarted(at=3.0)]
+    nodes = {"line": ScriptedLine, "boss": boss, "llm": Diary, "tts": TTS}
     session, _ = jumping(plan(nodes, "line -> boss -> llm -> tts -> line", config={"line": {"script": script}}))
-    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["stale", "fresh", "fresh"]
+    assert sorted(session.nodes["llm"].instance.closed) == [-1, 1]
 
 
 def test_back_pressure_reaches_the_source_of_the_reply() -> None:
@@ -235,8 +400,3 @@ def test_back_pressure_reaches_the_source_of_the_reply() -> None:
     # One second was heard: ten tokens' worth. The endless source is never further ahead than the inboxes allow.
     assert len(log.of(Token)) < 2 * (11 + 3 * 16)
     assert session.timings()["llm"].given == len(log.of(Token))
-
-
-def test_run_on_the_real_loop_too() -> None:
-    session, _ = run(plan({"line": TestLine}, config={"line": {"frames": 2}}))
-    assert session.nodes["line"].instance.events == []

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from loguru import logger
 
-from tests.engine.calls import TestLine, plan, run
+from tests.engine.calls import Log, TestLine, plan, run
 from voicegraph import (
     Audio,
     Call,
     Error,
+    Frame,
     Interrupt,
     Reply,
     ReplyEnd,
@@ -263,8 +264,6 @@ def test_hanging_up_ends_the_call_at_once() -> None:
 class Flood(TestLine):
     """More live audio in one step than any inbox holds."""
 
-    live = True
-
     async def listen(self) -> AsyncIterator[Audio | SpeechStarted | SpeechStopped | Transcript]:
         for index in range(200):
             yield Audio(bytes(640), at=index * 0.02)
@@ -347,3 +346,161 @@ def test_life_cycle() -> None:
     assert diary[-1] == "exit"
     assert diary.count("interrupted 1") == 1
     assert "x" not in diary  # each turn was void before the node came to it
+
+
+@node("test.cancels_itself")
+class CancelsItself:
+    """Awaits something that was cancelled."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+        yield Token("never")
+
+
+def test_a_cancellation_that_a_handler_raises_itself_is_its_fault() -> None:
+    _, log = run(plan({**NODES, "words": CancelsItself}, FLOW))
+    assert [error.message for error in log.of(Error)] == ["CancelledError: "] * 3
+
+
+@node("test.cannot_drain", line=True)
+class CannotDrain(TestLine):
+    """Fails at the very end."""
+
+    async def drain(self) -> None:
+        raise OSError("no such device")
+
+
+def test_a_line_that_cannot_drain_ends_the_call_and_says_so() -> None:
+    with pytest.raises(CallFailed, match="line: OSError: no such device"):
+        run(plan({**NODES, "line": CannotDrain}, FLOW))
+
+
+@node("test.cannot_play", line=True)
+class CannotPlay(TestLine):
+    """Fails at the first sound."""
+
+    async def play(self, audio: TTSAudio) -> None:
+        raise OSError("no such device")
+
+
+def test_a_line_that_cannot_play_ends_the_call_and_says_so_once() -> None:
+    log = Log()
+
+    async def call() -> None:
+        await Session(plan({**NODES, "line": CannotPlay}, FLOW), observers=(log,)).run()
+
+    with pytest.raises(CallFailed, match="line: OSError: no such device"):
+        asyncio.run(call())
+    assert [error.fatal for error in log.of(Error)].count(True) == 1
+
+
+@node("test.cannot_enter")
+class CannotEnter(Life):
+    """Fails before the call."""
+
+    async def __aenter__(self) -> None:
+        raise ConnectionError("refused")
+
+
+@node("test.cannot_leave")
+class CannotLeave(Life):
+    """Fails after the call."""
+
+    async def __aexit__(self, *exception: object) -> None:
+        raise ConnectionError("refused")
+
+
+@pytest.mark.parametrize("life", [CannotEnter, CannotLeave])
+def test_a_node_that_cannot_enter_or_leave_is_named(life: type) -> None:
+    with pytest.raises(CallFailed, match="life: ConnectionError: refused"):
+        run(plan({"line": TestLine, "turns": Turns, "life": life}, "line -> turns -> life"))
+
+
+class Broken(Log):
+    """An observer with a fault of its own."""
+
+    def given(self, node: str, frame: Frame) -> None:
+        raise RuntimeError("observer")
+
+
+def test_an_observer_that_raises_hurts_no_node() -> None:
+    async def call() -> Session:
+        session = Session(plan(NODES, FLOW), observers=(Broken(),))
+        await session.run()
+        return session
+
+    session = asyncio.run(call())
+    assert not session.faults
+    assert len(session.nodes["line"].instance.heard) == 3
+
+
+@node("test.clock")
+class Clock:
+    """A source beside the line."""
+
+    async def tick(self) -> AsyncIterator[Transcript]:
+        while True:
+            yield Transcript("tick")
+            await asyncio.sleep(0)
+
+
+def test_other_sources_end_with_the_line() -> None:
+    _, log = run(plan({"line": TestLine, "clock": Clock, "ears": Ears2}, "line -> ears", "clock -> ears"))
+    assert log.of(Audio)
+
+
+@node("test.ears_for_both")
+class Ears2:
+    """Takes audio and words."""
+
+    async def on_any(self, frame: Audio | Transcript) -> None: ...
+
+
+@node("test.two_lanes")
+class TwoLanes:
+    """Two streams of its own, of the same reply."""
+
+    async def words(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Sentence]:
+        yield Sentence(" ".join([token.text.strip() async for token in tokens]))
+
+    async def turns(self, turns: AsyncIterator[UserTurn]) -> AsyncIterator[Sentence]:
+        async for turn in turns:
+            yield Sentence(f"<{turn.text}>")
+
+
+def test_a_reply_is_over_when_all_lanes_of_a_node_have_ended_it() -> None:
+    nodes = {**NODES, "join": TwoLanes, "voice": PerTurn}
+    session, _ = run(plan(nodes, FLOW, "turns -> join"))
+    texts = [sorted(audio.text.split()) for audio in session.nodes["line"].instance.heard]
+    assert texts == [sorted(f"turn at {at} <turn at {at}>".split()) for at in ("0", "0.02", "0.04")]
+
+
+@node("test.passes_on")
+def passes_on(turn: UserTurn) -> UserTurn:
+    """Looks at turns and passes them on."""
+    return turn
+
+
+def test_a_turn_that_is_passed_on_ends_once() -> None:
+    nodes = {"line": TestLine, "turns": Turns, "look": passes_on, "direct": Words, "join": Join, "count": CountsEnds}
+    session, _ = run(plan(nodes, "line -> turns -> look -> direct -> join -> count -> line"))
+    assert [audio.text for audio in session.nodes["line"].instance.heard] == ["1", "1", "1"]
+
+
+@node("test.leaves_early")
+class LeavesEarly:
+    """Listens to one frame only."""
+
+    async def listen(self, audio: AsyncIterator[Audio]) -> AsyncIterator[Transcript]:
+        await anext(audio)
+        yield Transcript("enough")
+
+
+def test_who_stops_listening_is_told_of() -> None:
+    notices: list[str] = []
+    sink = logger.add(notices.append, format="{message}")
+    run(plan({"line": TestLine, "ears": LeavesEarly}, "line -> ears"))
+    logger.remove(sink)
+    assert any("ears: stopped listening before the end" in notice for notice in notices)

@@ -59,7 +59,10 @@ def test_a_package_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     (found,) = mistakes("nodes: {a: brittle.stt, b: t.shout}\nflow: a -> b")
     assert found.code == "broken-node-type"
-    assert found.message == "the package that brings `brittle.stt` cannot be imported: OSError: no such device"
+    assert (
+        found.message
+        == "the package brittle 1, which offers `brittle.stt`, cannot be imported: OSError: no such device"
+    )
 
 
 def told_of(section: str, folder: Path) -> tuple[Diagnostic, ...]:

@@ -153,6 +153,13 @@ def test_an_unanswered_utterance_gives_way_to_the_next() -> None:
         assert [line[8:] for line in shown.lines] == ["caller  One."]
 
 
+def test_a_transcript_without_a_start_replaces_a_guess_only() -> None:
+    shown = Shown()
+    with shown.conversation:
+        shown.give(Transcript("On", final=False), Transcript("One."), Transcript("Tw", final=False), Transcript("Two."))
+    assert [line[8:] for line in shown.lines] == ["caller  One.", "caller  Two."]
+
+
 def test_a_reply_reworded_for_the_voice_is_shown_as_it_was_spoken() -> None:
     shown = Shown()
     with shown.conversation:

@@ -30,6 +30,7 @@ def test_speech_starts_is_guessed_at_stops_and_is_known() -> None:
     started, guess, stopped, final = given
     assert isinstance(started, SpeechStarted)
     assert started.at == 0.3
+    assert started.noticed == pytest.approx(0.3, abs=0.02)
     assert isinstance(guess, Transcript)
     assert (guess.text, guess.final, guess.start, guess.end) == ("what are", False, 0.3, 0.5)
     assert isinstance(stopped, SpeechStopped)

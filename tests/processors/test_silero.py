@@ -43,7 +43,9 @@ def steps(*events: Event) -> list[float]:
 
 
 def test_speech_starts_where_the_probability_began_to_rise() -> None:
-    assert steps(*judged(0.1, 0.1, 0.4, 0.9, 0.9)) == [2]
+    (start,) = judged(0.1, 0.1, 0.4, 0.9, 0.9)
+    assert steps(start) == [2]
+    assert start.noticed == pytest.approx(5 * STEP)
 
 
 def test_speech_stops_behind_its_last_window_less_the_lag_of_the_network() -> None:
@@ -87,8 +89,7 @@ def test_starts_and_stops_alternate_and_go_forward(probabilities: list[float]) -
     assert all(before.at <= after.at for before, after in pairwise(events))
     for event in events:
         assert 0 <= event.at <= len(probabilities) * STEP
-        if isinstance(event, SpeechStopped):
-            assert event.at <= event.noticed
+        assert event.at <= event.noticed
 
 
 # --- scripted probabilities ------------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class QuietCall:
         self.random = Random(0)
         self.made = self.now()
         self.said: list[str] = []
+        self.hung_up: list[str] = []
         self.played_at: list[tuple[float, int, float]] = []
 
     def now(self) -> float:
@@ -54,6 +55,9 @@ class QuietCall:
 
     def say(self, text: str, *, interruptible: bool = True) -> None:
         self.said.append(text)
+
+    def hang_up(self, reason: str) -> None:
+        self.hung_up.append(reason)
 
     def played(self, turn: int, seconds: float) -> None:
         self.played_at.append((self.now() - self.made, turn, seconds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from voicegraph.node import node_type
 from voicegraph.transports.file import FileCall
 
 RATE = 8_000
+KEEPS = (bytes, list, tuple, dict)
 
 
 def line(tmp_path: Path, seconds: float = 1.0, **values: Any) -> tuple[Any, QuietCall]:
@@ -182,6 +184,26 @@ def test_a_call_that_breaks_off_keeps_what_was_heard(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         run(call())
     assert runs(read_wav(tmp_path / "out.wav", RATE)) == [(0, 800), (7, 1_600)]
+
+
+def held(kept: object) -> int:
+    """Bytes of PCM that a line still holds of the agent's side."""
+    referents = gc.get_referents(kept)
+    return sum(len(each) if isinstance(each, bytes) else held(each) for each in referents if type(each) in KEEPS)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_the_agent_said_is_kept_only_for_a_recording(recorded: bool, tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, output=str(tmp_path / "out.wav") if recorded else None)
+        async with made:
+            before = held(made.__dict__)
+            await say(made, [voice(1.0), voice(1.0)])
+            await made.drain()
+            assert call.heard(1) == 2.0
+            assert held(made.__dict__) - before == (4 * RATE if recorded else 0)
+
+    run(call())
 
 
 def test_a_call_that_never_began_writes_nothing(tmp_path: Path) -> None:

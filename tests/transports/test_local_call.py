@@ -76,18 +76,79 @@ async def say(made: Any, *chunks: TTSAudio) -> None:
         await made.play(chunk)
 
 
-def test_the_microphone_is_heard_until_the_device_is_gone(device: FakeDevice) -> None:
+def test_the_microphone_is_heard_from_the_source_s_beginning_until_the_device_is_gone(device: FakeDevice) -> None:
     async def call() -> None:
         made, call = line(greeting="Hello.")
+        heard: list[Audio] = []
+
+        async def listen() -> None:
+            heard.extend([frame async for frame in made.listen()])
+
         async with made:
+            await device.turn(50)  # the other nodes take their time to begin
+            listening = asyncio.create_task(listen())
+            await asyncio.sleep(0)
             await device.turn(3)
             device.finished()
-            heard: list[Audio] = [frame async for frame in made.listen()]
+            await listening
         assert call.said == ["Hello."]
-        assert [(frame.at, frame.rate, frame.pcm) for frame in heard] == [
-            (n * 0.02, RATE, BLOCK) for n in range(len(heard))
-        ]
-        assert len(heard) == 3
+        assert [(frame.at, frame.rate, frame.pcm) for frame in heard] == [(n * 0.02, RATE, BLOCK) for n in range(3)]
+        assert device.closed
+
+    run(call())
+
+
+def test_a_device_that_goes_away_ends_the_call_and_nobody_waits_for_it(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line(lead="40ms")
+        async with made:
+            speaking = asyncio.create_task(say(made, voice(2), voice(2), voice(2)))
+            await device.turn()
+            draining = asyncio.create_task(made.drain())
+            await asyncio.sleep(0)
+            assert not speaking.done()
+            threading.Thread(target=device.finished).start()
+            async with asyncio.timeout(1):
+                await asyncio.gather(speaking, draining)
+        assert call.hung_up == ["the sound device is gone"]
+
+    run(call())
+
+
+def test_closing_the_device_at_the_end_is_no_loss_of_it(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line()
+        async with made:
+            pass
+        device.finished()  # PortAudio tells of this end too
+        await asyncio.sleep(0)
+        assert call.hung_up == []
+
+    run(call())
+    device.exchange(BLOCK)  # the loop is closed: a late block does no harm
+
+
+@pytest.mark.parametrize("opened_first", [True, False])
+def test_a_call_that_is_cancelled_while_the_device_opens_closes_it(opened_first: bool, device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line()
+        late: list[Callable[[], None]] = []
+
+        async def offload(function: Callable[[], None]) -> None:
+            if opened_first:
+                function()
+            else:
+                late.append(function)
+            await asyncio.Event().wait()
+
+        call.offload = offload  # type: ignore[method-assign, assignment]
+        entering = asyncio.create_task(made.__aenter__())
+        await asyncio.sleep(0)
+        entering.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await entering
+        for function in late:  # the thread goes on to its end
+            function()
         assert device.closed
 
     run(call())
@@ -209,3 +270,14 @@ def test_a_stream_exchanges_blocks_and_is_closed(monkeypatch: pytest.MonkeyPatch
     assert device.latency == 0.02
     device.close()
     assert events == ["dcba", "closed"]
+
+
+def test_a_stream_that_cannot_start_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[bool] = []
+
+    def stream(**_: Any) -> Any:
+        return SimpleNamespace(start=refuse, close=lambda: closed.append(True))
+
+    with pytest.raises(AudioError):
+        open_with(monkeypatch, SimpleNamespace(RawStream=stream, PortAudioError=Refused))
+    assert closed == [True]

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from voicegraph.call import Reply
+from voicegraph.call import SLACK, Reply
 from voicegraph.frames import TTSAudio
 
 _WORD = re.compile(r"\S+\s*")
@@ -42,7 +42,7 @@ class _Span:
 
 @dataclass
 class _Entry:
-    """One reply so far. All in seconds of its audio."""
+    """One reply so far. queued, played: seconds of its audio."""
 
     spans: list[_Span] = field(default_factory=list[_Span])
     queued: float = 0.0
@@ -50,16 +50,27 @@ class _Entry:
     ended: bool = False
     interrupted: bool = False
 
+    @property
+    def over(self) -> bool:
+        return self.interrupted or (self.ended and self.played >= self.queued - SLACK)
+
 
 class Heard:
     """The replies of one call, by turn."""
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
+        self._live: set[int] = set()  # turns that are not over
+        self._silent: set[int] = set()
+
+    def begun(self, turn: int, *, audible: bool = True) -> None:
+        """A turn was opened. One that no way leads from to the line is over at once, for all that the caller hears."""
+        self._entries[turn] = _Entry(ended=not audible)
+        (self._live if audible else self._silent).add(turn)
 
     def queued(self, audio: TTSAudio) -> None:
         """This audio goes to the line."""
-        entry = self._entries.setdefault(audio.turn, _Entry())
+        entry = self._entries[audio.turn]
         if audio.text:
             entry.spans.append(_Span(audio.text, entry.queued, entry.queued))
         entry.queued += audio.seconds
@@ -71,29 +82,40 @@ class Heard:
         if turn in self._entries:
             entry = self._entries[turn]
             entry.played = max(entry.played, min(seconds, entry.queued))
+            self._settle(turn)
 
     def ended(self, turn: int) -> None:
         """All of this turn's audio has gone to the line."""
-        self._entries.setdefault(turn, _Entry()).ended = True
+        self._entries[turn].ended = True
+        self._settle(turn)
 
-    def interrupt(self, floor: int) -> None:
-        """Turns below `floor` will not be finished: marks those that were not heard to their end."""
-        for turn in range(1, floor):
-            entry = self._entries.setdefault(turn, _Entry())
-            if not entry.ended or entry.played < entry.queued:
-                entry.interrupted = True
+    def interrupt(self) -> list[int]:
+        """No reply will be finished: marks those that were not heard to their end, and tells which were given up."""
+        for turn in self._live:
+            self._entries[turn].interrupted = True
+        given_up = sorted(self._live | self._silent)
+        self._live.clear()
+        self._silent.clear()
+        return given_up
+
+    def speaking(self) -> bool:
+        """Whether a reply is on its way or being heard."""
+        return bool(self._live)
+
+    def _settle(self, turn: int) -> None:
+        if self._entries[turn].over:
+            self._live.discard(turn)
 
     def replies(self) -> list[Reply]:
-        """All replies that have come to the line or were given up, in the order of their turns."""
-        return [self.reply(turn) for turn in sorted(self._entries)]
+        """All replies of the call, in the order of their turns."""
+        return [self.reply(turn) for turn in self._entries]
 
     def reply(self, turn: int) -> Reply:
         """What was said and heard of a turn so far."""
         entry = self._entries.get(turn)
         if entry is None:
             return Reply(turn)
-        # A tenth of a sample: sums of chunk lengths are not exact in binary.
-        played = entry.played + 1e-5
+        played = entry.played + SLACK
         return Reply(
             turn,
             said=_join(span.text for span in entry.spans),

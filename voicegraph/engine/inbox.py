@@ -11,8 +11,8 @@ from voicegraph.frames import Audio, Frame
 
 REPLY_BOUND = 16
 """Frames of a reply that wait before a node: enough to keep it busy, few enough that a slow node is felt upstream."""
-CALLER_BOUND = 150
-"""Caller frames that wait: 3 s of 20 ms audio. Past it the oldest audio is dropped."""
+AUDIO_BOUND = 150
+"""Frames that wait before a node that takes the caller's audio: 3 s of it. Past it the oldest audio is dropped."""
 
 
 class Inbox:
@@ -47,7 +47,7 @@ class Inbox:
         return None
 
     def push_marker(self, frame: Frame) -> None:
-        """Takes in an end marker, which never waits: there is one for each turn."""
+        """Takes in an end marker, which never waits: there is one for each giver and turn."""
         self._put(frame)
 
     def head(self) -> Frame | None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from voicegraph.engine.outlet import Outlet
+from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
 from voicegraph.frames import Frame
 
 Fail = Callable[[Exception], None]
@@ -21,68 +21,81 @@ class InlineFunction:
         self.timing = outlet.timing
         self.fail = fail
 
-    def push(self, frame: Frame) -> Awaitable[None] | None:
+    def push(self, frame: Frame) -> Wait:
         self.timing.items += 1
         try:
             given = self.function(frame)
-            wait = None if given is None else self.outlet.send(given, frame)
+            return None if given is None else self.outlet.send(given, frame)
         except Exception as error:  # noqa: BLE001 - a node's fault is its own: it must not reach the giver
             self.fail(error)
             return None
-        if self.outlet.opened:
-            return _close_opened(self.outlet, wait)
-        return wait
 
 
 class InlineGenerator:
-    """A handler that is a generator. When a taker is full it rests at its `yield`; frames that come meanwhile wait."""
+    """A handler that is a generator. When a taker is full it rests at its `yield`; frames that come then wait in line.
 
-    def __init__(self, function: Callable[[Any], Generator[Any, None, None]], outlet: Outlet, fail: Fail) -> None:
+    begins: it may answer the caller directly, with a reply of its own. Then nobody waits for it: the caller's frames
+    also decide about interrupts, and those must not wait for a slow reply.
+    """
+
+    def __init__(
+        self, function: Callable[[Any], Generator[Any, None, None]], outlet: Outlet, fail: Fail, *, begins: bool = False
+    ) -> None:
         self.function = function
         self.outlet = outlet
         self.timing = outlet.timing
         self.fail = fail
-        self._resting = asyncio.Lock()
+        self.begins = begins
+        self._last: asyncio.Event | None = None  # set when the last frame that rests or waits is through
 
-    def push(self, frame: Frame) -> Awaitable[None] | None:
-        if self._resting.locked():
-            return self._push_in_turn(frame)
+    def push(self, frame: Frame) -> Wait:
+        before = self._last
+        wait = self._handle(frame) if before is None else None
+        if before is None and wait is None:
+            return None
+        mine = self._last = asyncio.Event()
+        work = self._in_line(before, wait, frame, mine)
+        if self.begins and not frame.turn:
+            self.outlet.keep(work)
+            return None
+        return work
+
+    def _handle(self, frame: Frame) -> Wait:
+        """Gives all that the handler makes of a frame, or all until a taker is full and then the rest, awaited."""
         self.timing.items += 1
+        cause = Answering(frame.born) if self.begins and not frame.turn else frame
         made = self.function(frame)
         try:
             for given in made:
-                wait = self.outlet.send(given, frame)
+                wait = self.outlet.send(given, cause)
                 if wait is not None:
-                    return self._rest(wait, made, frame)
+                    return self._rest(wait, made, cause)
+                if self.outlet.turns.void(cause):
+                    made.close()
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error)
-        return self.outlet.close_opened()
+        return self.outlet.close(cause)
 
-    async def _rest(self, wait: Awaitable[None], made: Generator[Any, None, None], cause: Frame) -> None:
-        async with self._resting:
-            try:
-                await wait
-                for given in made:
-                    again = self.outlet.send(given, cause)
-                    if again is not None:
-                        await again
-            except Exception as error:  # noqa: BLE001 - as above
-                self.fail(error)
-            finally:
-                made.close()
-            await _close_opened(self.outlet, None)
-
-    async def _push_in_turn(self, frame: Frame) -> None:
-        async with self._resting:
-            pass
-        wait = None if self.outlet.turns.void(frame) else self.push(frame)
-        if wait is not None:
+    async def _rest(self, wait: Awaitable[None], made: Generator[Any, None, None], cause: Cause) -> None:
+        try:
             await wait
+            while not self.outlet.turns.void(cause):
+                await done(self.outlet.send(next(made), cause))
+        except StopIteration:
+            pass
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fail(error)
+        finally:
+            made.close()
+        await done(self.outlet.close(cause))
 
-
-async def _close_opened(outlet: Outlet, wait: Awaitable[None] | None) -> None:
-    if wait is not None:
-        await wait
-    end = outlet.close_opened()
-    if end is not None:
-        await end
+    async def _in_line(self, before: asyncio.Event | None, wait: Wait, frame: Frame, mine: asyncio.Event) -> None:
+        try:
+            if before is not None:
+                await before.wait()
+                wait = None if self.outlet.turns.void(frame) else self._handle(frame)
+            await done(wait)
+        finally:
+            mine.set()
+            if self._last is mine:
+                self._last = None

@@ -8,48 +8,54 @@ seconds, so that it holds up nobody; whatever it still gives is void.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import Inbox
-from voicegraph.engine.outlet import Cause, Outlet
-from voicegraph.frames import UNSTAMPED, End, Frame, ReplyEnd, TTSAudio
-from voicegraph.ports import Handler, Style
+from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
+from voicegraph.frames import End, Frame, ReplyEnd, TTSAudio
+from voicegraph.ports import Form, Handler, Style
 
 LET_GO = 0.25
 """Seconds that an interrupted handler has for its clean-up before its node goes on without it."""
 
 
 class Host(Protocol):
-    """What a lane needs of its node and its call."""
+    """What a lane needs of its node."""
 
     name: str
     outlet: Outlet
 
-    def lane_done(self, end: Frame) -> Awaitable[None] | None:
+    def lane_done(self, end: Frame) -> Wait:
         """A lane has worked through all that came before this end marker."""
         ...
 
-    def source_done(self) -> Awaitable[None] | None:
+    def source_done(self) -> Wait:
         """The source gives no more."""
         ...
 
-    def failed(self, error: Exception, *, fatal: bool = False) -> None: ...
-    def overstayed(self) -> None: ...
+    def failed(self, error: BaseException, *, fatal: bool = False) -> None: ...
+    def notice(self, text: str) -> None: ...
 
 
 class Bound:
-    """A handler of one instance, ready to call."""
+    """A handler of one instance, ready to call.
+
+    lasting: it is called once, for the whole call. begins: it gives frames of replies, so it may begin one.
+    """
 
     def __init__(self, handler: Handler, function: Callable[..., Any]) -> None:
-        self.name = handler.name
         self.style = handler.style
         self.function = function
+        self.source = handler.form is Form.SOURCE
+        callers = any(taken.side == "caller" for taken in handler.takes)
+        self.lasting = self.source or (handler.form is Form.STREAM and callers)
+        self.begins = any(given.side == "reply" for given in handler.gives)
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
         """Calls the handler and gives all that it makes, each frame before the next is asked for."""
-        clock = asyncio.get_running_loop().time
+        clock, void = asyncio.get_running_loop().time, outlet.turns.void
         began, first = clock(), None
         made = self.function(*argument)
         if self.style is Style.COROUTINE:
@@ -63,54 +69,111 @@ class Bound:
             try:
                 async for given in made:
                     first = first or clock()
+                    if self.source and isinstance(cause, Answering):
+                        cause.born = clock()
                     wait = outlet.send(given, cause)
                     if wait is not None:
                         await wait
+                    if cause.turn and not self.lasting and void(cause):
+                        break
             finally:
                 await made.aclose()
         else:  # a synchronous handler of a node that has asynchronous ones too: it keeps its place in the row
             for given in made if self.style is Style.GENERATOR else (made,):
                 if given is not None:
-                    await _done(outlet.send(given, cause))
-        if outlet.opened:
-            await _done(outlet.close_opened())
+                    await done(outlet.send(given, cause))
+                if void(cause):
+                    break
         outlet.timing.took(began, first, clock())
 
 
-class FrameLane:
+class _Lane:
+    """What all lanes do: own a worker, remember those that were left behind, and report how they end."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._worker: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], None] = {}
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """All that are not done: the worker, its helpers, and those that were left behind."""
+        return list(self._tasks)
+
+    def stop(self) -> None:
+        """Ends the lane with the call."""
+        self._worker = None
+        for task in self.tasks:
+            task.cancel()
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=self.host.name)
+        self._tasks[task] = None
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.host.failed(error, fatal=True)  # the engine's own fault, or something that no handler may raise
+
+    async def _handle(self, bound: Bound, argument: tuple[Any, ...], cause: Cause, *, fatal: bool = False) -> None:
+        """One call of a handler. Its fault is its own; the call's policy decides what follows."""
+        outlet = self.host.outlet
+        try:
+            await bound.drive(argument, outlet, cause)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            self.host.failed(error, fatal=fatal)  # nobody cancelled this task: the handler raised it
+        except Exception as error:  # noqa: BLE001 - see above
+            self.host.failed(error, fatal=fatal)
+        wait = outlet.close(cause)
+        if wait is not None:
+            await wait
+
+    async def _let_go(self, worker: asyncio.Task[None] | None) -> None:
+        """Gives the worker before this one its time to clean up."""
+        if worker is not None:
+            await asyncio.wait([worker], timeout=LET_GO)
+            if not worker.done():
+                self.host.notice(f"did not let go of an interrupted reply within {LET_GO:g} s; went on without it")
+
+
+class FrameLane(_Lane):
     """Handlers that take one frame each: one at a time, in order, unless the node says `concurrency`."""
 
+    fatal = False
+
     def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, concurrency: int = 1) -> None:
-        self.host = host
+        super().__init__(host)
         self.bounds = bounds
         self.inbox = inbox
         self.concurrency = concurrency
         self.gate: Callable[[int], Awaitable[object] | None] | None = None
-        self._worker: asyncio.Task[None] | None = None
-        self._helpers: dict[asyncio.Task[None], Frame] = {}
-        self._current: Frame | None = None
-
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        return [task for task in (self._worker, *self._helpers) if task is not None]
+        self._helpers: dict[asyncio.Task[None], Cause] = {}
+        self._fewer = asyncio.Event()  # a helper has gone, or was left behind
+        self._current: Cause | None = None
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
-        self._worker = asyncio.create_task(self._work(after), name=f"{self.host.name}")
+        self._worker = self._run(self._work(after))
 
     def interrupt(self) -> None:
         """Cancels the handlers whose turn is void."""
         void = self.inbox.turns.void
-        for task, frame in self._helpers.items():
-            if void(frame):
-                task.cancel()
-        if self._current is not None and self._worker is not None and void(self._current):
-            self._worker.cancel()
+        for task in [task for task, cause in self._helpers.items() if void(cause)]:
+            task.cancel()
+            self._dismiss(task)
+        worker = self._worker
+        if self._current is not None and worker is not None and void(self._current):
+            worker.cancel()
             self._current = None
-            self.start(after=self._worker)
+            self.start(after=worker)
         self.inbox.purge()
 
     async def _work(self, after: asyncio.Task[None] | None) -> None:
-        await _let_go(after, self.host)
+        await self._let_go(after)
         inbox, me = self.inbox, asyncio.current_task()
         while self._worker is me:  # else: interrupted, and it swallowed the cancellation
             frame = inbox.head()
@@ -120,88 +183,98 @@ class FrameLane:
             if self.gate is not None and (wait := self.gate(frame.turn)) is not None:
                 await wait
                 continue
-            self._current = inbox.pop()
+            inbox.pop()
             if isinstance(frame, ReplyEnd | End):
+                self._current = frame
                 await self._finish(frame)
-            elif self.concurrency == 1:
-                await self._handle(frame)
             else:
-                await self._delegate(frame)
+                begins = not frame.turn and self.bounds[type(frame)].begins
+                self._current = cause = Answering(frame.born) if begins else frame
+                if self.concurrency == 1:
+                    await self._take(frame, cause)
+                else:
+                    await self._delegate(frame, cause)
             if self._worker is me:
                 self._current = None
 
-    async def _handle(self, frame: Frame) -> None:
-        outlet = self.host.outlet
-        outlet.timing.items += 1
-        try:
-            await self.bounds[type(frame)].drive((frame,), outlet, frame)
-        except Exception as error:  # noqa: BLE001 - a node's fault is its own; the call's policy decides
-            self.host.failed(error)
+    async def _take(self, frame: Frame, cause: Cause) -> None:
+        self.host.outlet.timing.items += 1
+        await self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
 
-    async def _delegate(self, frame: Frame) -> None:
-        if len(self._helpers) >= self.concurrency:
-            await asyncio.wait(list(self._helpers), return_when=asyncio.FIRST_COMPLETED)
-        task = asyncio.create_task(self._handle(frame), name=f"{self.host.name}")
-        self._helpers[task] = frame
-        task.add_done_callback(self._helpers.pop)
+    async def _delegate(self, frame: Frame, cause: Cause) -> None:
+        await self._at_most(self.concurrency - 1)
+        task = self._run(self._take(frame, cause))
+        self._helpers[task] = cause
+        task.add_done_callback(self._dismiss)
+
+    def _dismiss(self, task: asyncio.Task[None]) -> None:
+        self._helpers.pop(task, None)
+        self._fewer.set()
+
+    async def _at_most(self, count: int) -> None:
+        """Waits until no more helpers than that are at work."""
+        while len(self._helpers) > count:
+            self._fewer.clear()
+            await self._fewer.wait()
 
     async def _finish(self, end: Frame) -> None:
-        if self._helpers:
-            await asyncio.wait(list(self._helpers))
+        await self._at_most(0)
         if type(end) in self.bounds:
-            await self._handle(end)
-        await _done(self.host.lane_done(end))
+            await self._take(end, end)
+        await done(self.host.lane_done(end))
 
 
 class LineLane(FrameLane):
-    """The way out to the caller: audio of a speculative turn waits here for its commit, and the ledger is written."""
+    """The way out to the caller: audio of a speculative turn waits here for its commit, and the ledger is written.
+
+    A line that cannot play ends the call: there is nobody to tell.
+    """
+
+    fatal = True
 
     def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, heard: Heard) -> None:
         super().__init__(host, bounds, inbox)
         self.gate = inbox.turns.held
         self.heard = heard
 
-    async def _handle(self, frame: Frame) -> None:
+    async def _take(self, frame: Frame, cause: Cause) -> None:
         if isinstance(frame, TTSAudio):
             self.heard.queued(frame)
-        await super()._handle(frame)
+        await super()._take(frame, cause)
 
 
-class StreamLane:
+class StreamLane(_Lane):
     """A handler that takes a stream: called once for the call, or once for each turn that has frames for it."""
 
-    def __init__(self, host: Host, bound: Bound, inbox: Inbox, *, whole_call: bool) -> None:
-        self.host = host
+    def __init__(self, host: Host, bound: Bound, inbox: Inbox) -> None:
+        super().__init__(host)
         self.bound = bound
         self.inbox = inbox
-        self.whole_call = whole_call
-        self._worker: asyncio.Task[None] | None = None
         self._stream: FrameStream | None = None
 
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        return [self._worker] if self._worker is not None else []
-
     def start(self, after: asyncio.Task[None] | None = None) -> None:
-        self._worker = asyncio.create_task(self._work(after), name=f"{self.host.name}")
+        self._worker = self._run(self._work(after))
 
     def interrupt(self) -> None:
         """Cancels the handler if its turn is void."""
         stream, worker = self._stream, self._worker
         if stream is not None and worker is not None and 0 < stream.turn < self.inbox.turns.floor:
+            stream.close()
             worker.cancel()
             self._stream = None
             self.start(after=worker)
         self.inbox.purge()
 
     async def _work(self, after: asyncio.Task[None] | None) -> None:
-        await _let_go(after, self.host)
+        await self._let_go(after)
         me = asyncio.current_task()
         while self._worker is me:
-            head = None if self.whole_call else await self.inbox.peek()
+            head = None if self.bound.lasting else await self.inbox.peek()
             if head is None or not isinstance(head, ReplyEnd | End):
-                self._stream = stream = FrameStream(self.inbox, self.host, 0 if head is None else head.turn)
-                await self._handle(stream)
+                self._stream = stream = FrameStream(self.inbox, self.host, head)
+                await self._handle(self.bound, (stream,), stream.cause, fatal=self.bound.lasting)
+                if self.bound.lasting and not isinstance(self.inbox.head(), End):
+                    self.host.notice("stopped listening before the end of the call")
                 await stream.drain()
                 if self._worker is not me:
                     return
@@ -209,48 +282,55 @@ class StreamLane:
             end = await self.inbox.peek()
             if isinstance(end, ReplyEnd | End):
                 self.inbox.pop()
-                await _done(self.host.lane_done(end))
+                await done(self.host.lane_done(end))
                 if isinstance(end, End):
                     return
 
-    async def _handle(self, stream: FrameStream) -> None:
-        try:
-            await self.bound.drive((stream,), self.host.outlet, stream)
-        except Exception as error:  # noqa: BLE001 - a node's fault is its own; the call's policy decides
-            self.host.failed(error, fatal=self.whole_call)
-
 
 class FrameStream:
-    """The frames of one turn, or of the whole call, as a handler reads them. Cancelling a read loses nothing."""
+    """The frames of one turn, or of the whole call, as a handler reads them. Cancelling a read loses nothing.
 
-    def __init__(self, inbox: Inbox, host: Host, turn: int) -> None:
-        self.turn = turn
-        self.born = UNSTAMPED
-        self.interruptible = True
+    first: the first frame of the turn; None for the whole call. cause: what the handler's frames are in answer to.
+    """
+
+    def __init__(self, inbox: Inbox, host: Host, first: Frame | None) -> None:
+        self.turn = 0 if first is None else first.turn
+        self.cause: Cause = Answering(0.0, lasting=True) if first is None else first
         self._inbox = inbox
         self._host = host
+        self._closed = False
 
     def __aiter__(self) -> FrameStream:
         return self
 
     async def __anext__(self) -> Frame:
-        while True:
-            frame = await self._inbox.peek()
-            if self._ends_at(frame):
-                raise StopAsyncIteration
-            self._inbox.pop()
-            if not isinstance(frame, ReplyEnd):
-                break
-            await _done(self._host.lane_done(frame))  # a stream of the whole call sees turns come and go
+        frame = await self._next()
+        if frame is None:
+            raise StopAsyncIteration
         self._host.outlet.timing.items += 1
-        self.born = frame.born
-        self.interruptible = frame.interruptible
+        if isinstance(self.cause, Answering):
+            self.cause.born = frame.born
         return frame
+
+    def close(self) -> None:
+        """Ends the stream here: its turn is void, and the inbox is another worker's now."""
+        self._closed = True
 
     async def drain(self) -> None:
         """Drops what the handler left unread, so that the end marker comes to the front."""
-        while not self._ends_at(await self._inbox.peek()):
+        while await self._next() is not None:
+            pass
+
+    async def _next(self) -> Frame | None:
+        while not self._closed:
+            frame = await self._inbox.peek()
+            if self._ends_at(frame):
+                return None
             self._inbox.pop()
+            if not isinstance(frame, ReplyEnd):
+                return frame
+            await done(self._host.lane_done(frame))  # a stream of the whole call sees turns come and go
+        return None
 
     def _ends_at(self, frame: Frame) -> bool:
         if self.turn == 0:
@@ -258,63 +338,29 @@ class FrameStream:
         return isinstance(frame, ReplyEnd | End) or frame.turn != self.turn
 
 
-class SourceLane:
+class SourceLane(_Lane):
     """A handler that takes nothing: it gives what comes from outside."""
 
     def __init__(self, host: Host, bound: Bound) -> None:
-        self.host = host
+        super().__init__(host)
         self.bound = bound
-        self._worker: asyncio.Task[None] | None = None
-        self._stopping = False
-
-    @property
-    def tasks(self) -> list[asyncio.Task[None]]:
-        return [self._worker] if self._worker is not None else []
+        self._giving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._worker = asyncio.create_task(self._work(), name=f"{self.host.name}")
+        self._giving = self._run(self._handle(self.bound, (), Answering(0.0, lasting=True), fatal=True))
+        self._worker = self._run(self._work(self._giving))
 
     def interrupt(self) -> None:
         """A source answers nobody, so no interrupt is meant for it."""
 
-    def stop(self) -> None:
+    def finish(self) -> None:
         """Asks for no more. What it has given goes its way, and then the end."""
-        if self._worker is not None and not self._stopping:
-            self._stopping = self._worker.cancel()
+        if self._giving is not None:
+            self._giving.cancel()
 
-    async def _work(self) -> None:
-        try:
-            await self.bound.drive((), self.host.outlet, _Now())
-        except asyncio.CancelledError:
-            if not self._stopping:
-                raise
-        except Exception as error:  # noqa: BLE001 - a node's fault is its own; the call's policy decides
-            self.host.failed(error, fatal=True)
-        await _done(self.host.source_done())
-
-
-class _Now:
-    """The cause of what a source gives: nothing in the graph, just now."""
-
-    turn = 0
-    interruptible = True
-
-    @property
-    def born(self) -> float:
-        return asyncio.get_running_loop().time()
+    async def _work(self, giving: asyncio.Task[None]) -> None:
+        await asyncio.wait([giving])
+        await done(self.host.source_done())
 
 
 Lane = FrameLane | StreamLane | SourceLane
-
-
-async def _done(wait: Awaitable[None] | None) -> None:
-    if wait is not None:
-        await wait
-
-
-async def _let_go(worker: asyncio.Task[None] | None, host: Host) -> None:
-    """Gives the worker before this one its time to clean up."""
-    if worker is not None:
-        await asyncio.wait([worker], timeout=LET_GO)
-        if not worker.done():
-            host.overstayed()

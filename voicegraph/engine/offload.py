@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_producers = ThreadPoolExecutor(max_workers=256, thread_name_prefix="voicegraph-stream")
+"""Apart from the loop's own pool: a producer holds its thread while it waits for room, and must not starve the rest."""
 
 AHEAD = 64
 """Items that a producing thread may be ahead of its consumer before it has to wait."""
@@ -33,7 +37,7 @@ async def offload_stream(produce: Callable[[Callable[[T], bool]], None]) -> Asyn
             loop.call_soon_threadsafe(items.put_nowait, (item,))
         return not closed.is_set()
 
-    done = loop.run_in_executor(None, produce, emit)
+    done = loop.run_in_executor(_producers, produce, emit)
     done.add_done_callback(lambda _: items.put_nowait(None))
     try:
         while (item := await items.get()) is not None:

@@ -7,80 +7,138 @@ case, where nothing is full, costs no coroutine at all.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec.structs import force_setattr
 
 from voicegraph.engine.turns import Turns
-from voicegraph.frames import UNSTAMPED, Frame, ReplyEnd, UserTurn
+from voicegraph.frames import UNSTAMPED, End, Frame, ReplyEnd, UserTurn
 
 if TYPE_CHECKING:
     from voicegraph.engine.timing import NodeTiming
 
-Push = Callable[[Frame], "Awaitable[None] | None"]
+Wait = Awaitable[None] | None
+Push = Callable[[Frame], Wait]
 Tap = Callable[[str, Frame], None]
 
 
-class Cause(Protocol):
-    """What a frame is made in answer to: another frame, or a source."""
+class Answering:
+    """A call of a handler that answers no turn: what it gives of a reply begins a turn of its own.
 
-    @property
-    def turn(self) -> int: ...
-    @property
-    def born(self) -> float: ...
-    @property
-    def interruptible(self) -> bool: ...
+    turn: the turn begun, or 0. lasting: the call lasts as long as the session's, and begins a new turn after each
+    interrupt.
+    """
+
+    __slots__ = ("born", "interruptible", "lasting", "turn")
+
+    def __init__(self, born: float, *, lasting: bool = False) -> None:
+        self.turn = 0
+        self.born = born
+        self.interruptible = True
+        self.lasting = lasting
 
 
-class Undeclared(TypeError):
-    """A node gave something that its annotations do not name."""
+Cause = Frame | Answering
+"""What a frame is made in answer to."""
+
+
+class GivenWrongly(TypeError):
+    """A node gave what it may not give."""
 
 
 class Outlet:
-    """The way out of one node: stamps what it gives and hands it to each taker."""
+    """The way out of one node: stamps what it gives and hands it to each taker.
 
-    def __init__(self, node: str, turns: Turns, timing: NodeTiming, taps: list[Tap]) -> None:
+    run: starts work that nobody waits for, and returns its task.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        turns: Turns,
+        timing: NodeTiming,
+        taps: Sequence[Tap],
+        run: Callable[[Awaitable[None]], asyncio.Task[None]],
+    ) -> None:
         self.node = node
         self.turns = turns
         self.timing = timing
         self.taps = taps
+        self._run = run
+        self._kept: set[asyncio.Task[None]] = set()
         self.routes: dict[type[Frame], Sequence[Push]] = {}
         self.end_routes: dict[type[Frame], Sequence[Push]] = {}
-        self.opened = 0  # the turn that this node began without a UserTurn, while its handler runs
 
-    def send(self, frame: Frame, cause: Cause) -> Awaitable[None] | None:
+    def send(self, frame: Frame, cause: Cause) -> Wait:
         """Gives a frame that the node made in answer to `cause`."""
         pushes = self.routes.get(type(frame))
         if pushes is None:
-            raise Undeclared(
+            raise GivenWrongly(
                 f"gave a {type(frame).__name__}, which is not in its annotations; add it to the handler's return type"
             )
-        if frame.born == UNSTAMPED:
+        new = frame.born == UNSTAMPED
+        if new:
             self._stamp(frame, cause)
         turn = frame.turn
-        if 0 < turn < self.turns.floor and frame.interruptible:
-            return None
+        if turn:
+            if not new and turn != cause.turn:
+                self._check_kept(frame, cause)
+            if turn < self.turns.floor and self.turns.void(frame):
+                return None
         self.timing.given += 1
         if self.taps:
             for tap in self.taps:
                 tap(self.node, frame)
-        if type(frame) is UserTurn:
-            return self.then_end(self._fan_out(pushes, frame), frame)
+        if new and type(frame) is UserTurn:
+            self._begin(pushes, frame)
+            return None
         if len(pushes) == 1:
             return pushes[0](frame)
         return self._fan_out(pushes, frame)
 
-    def send_end(self, end: Frame) -> Awaitable[None] | None:
+    def send_end(self, end: Frame) -> Wait:
         """Hands an end marker to every node further down that can have had frames it closes."""
+        if self._kept and isinstance(end, End):
+            return self._behind(self._kept.copy(), lambda: self.send_end(end))
         return self._fan_out(self.end_routes.get(type(end), ()), end)
 
-    def close_opened(self) -> Awaitable[None] | None:
-        """The handler that began a turn of its own has ended, and so has that turn."""
-        if not self.opened:
-            return None
-        turn, self.opened = self.opened, 0
-        return self.send_end(ReplyEnd(turn=turn))
+    def keep(self, work: Awaitable[None]) -> None:
+        """Goes on giving a reply while its giver does something else. The end of the call comes behind it."""
+        task = self._run(work)
+        self._kept.add(task)
+        task.add_done_callback(self._kept.discard)
+
+    def send_last(self, wait: Wait, turn: int, born: float) -> Wait:
+        """Ends a turn behind its last frame. wait: what sending that frame returned."""
+        return after(wait, lambda: self.send_end(ReplyEnd(turn=turn, born=born)))
+
+    def close(self, cause: Cause) -> Wait:
+        """The call of a handler has ended, and with it the turn that it began, if it did."""
+        if isinstance(cause, Answering) and cause.turn:
+            turn, cause.turn = cause.turn, 0
+            return self.send_last(None, turn, cause.born)
+        return None
+
+    def _begin(self, pushes: Sequence[Push], turn: Frame) -> None:
+        """A UserTurn is all that its giver says in that turn, so the end follows it at once.
+
+        Its giver decides on interrupts too and must never wait for a reply that is made slowly. A next turn does.
+        """
+
+        def give() -> Wait:
+            if self.turns.void(turn):
+                return None
+            return self.send_last(self._fan_out(pushes, turn), turn.turn, turn.born)
+
+        wait = self._behind(self._kept.copy(), give) if self._kept else give()
+        if wait is not None:
+            self.keep(wait)
+
+    async def _behind(self, kept: set[asyncio.Task[None]], step: Callable[[], Wait]) -> None:
+        await asyncio.wait(kept)
+        await done(step())
 
     def _stamp(self, frame: Frame, cause: Cause) -> None:
         force_setattr(frame, "born", cause.born)
@@ -89,19 +147,28 @@ class Outlet:
         if frame.side == "reply":
             if isinstance(frame, UserTurn):
                 turn = self.turns.open(self.node, held=frame.speculative)
-            elif cause.turn:
+            elif isinstance(cause, Answering):
+                if not cause.turn or (cause.lasting and cause.turn < self.turns.floor):
+                    cause.turn = self.turns.open(self.node)
                 turn = cause.turn
             else:
-                turn = self.opened = self.opened or self.turns.open(self.node)
+                turn = cause.turn
             force_setattr(frame, "turn", turn)
 
-    def _fan_out(self, pushes: Sequence[Push], frame: Frame) -> Awaitable[None] | None:
+    def _check_kept(self, frame: Frame, cause: Cause) -> None:
+        """A frame that was given before may be passed on in its own turn, and by who sees all turns."""
+        if not (isinstance(cause, Answering) and cause.lasting and frame.turn <= self.turns.latest):
+            raise GivenWrongly(
+                f"gave a {type(frame).__name__} again that was given in another turn; make a new one for each turn"
+            )
+
+    def _fan_out(self, pushes: Sequence[Push], frame: Frame) -> Wait:
         for index, push in enumerate(pushes):
+            if index and self.turns.void(frame):  # a taker called for an interrupt
+                return None
             wait = push(frame)
             if wait is not None:
                 return self._fan_out_rest(wait, pushes[index + 1 :], frame)
-            if self.turns.void(frame):  # a taker called for an interrupt
-                return None
         return None
 
     async def _fan_out_rest(self, wait: Awaitable[None], pushes: Sequence[Push], frame: Frame) -> None:
@@ -113,18 +180,20 @@ class Outlet:
             if again is not None:
                 await again
 
-    def then_end(self, wait: Awaitable[None] | None, turn: Frame) -> Awaitable[None] | None:
-        """Ends the turn behind a frame that is all that its giver says in it, such as a UserTurn.
 
-        wait: what sending that frame returned.
-        """
-        end = ReplyEnd(turn=turn.turn, born=turn.born)
-        if wait is None:
-            return self.send_end(end)
-        return self._end_after(wait, end)
+def after(wait: Wait, step: Callable[[], Wait]) -> Wait:
+    """Does `step` when `wait` is over: at once if there is nothing to wait for."""
+    return step() if wait is None else _after(wait, step)
 
-    async def _end_after(self, wait: Awaitable[None], end: Frame) -> None:
+
+async def _after(wait: Awaitable[None], step: Callable[[], Wait]) -> None:
+    await wait
+    again = step()
+    if again is not None:
+        await again
+
+
+async def done(wait: Wait) -> None:
+    """Awaits what may be nothing."""
+    if wait is not None:
         await wait
-        again = self.send_end(end)
-        if again is not None:
-            await again

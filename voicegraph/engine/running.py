@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from typing import Any, Protocol
 
 from voicegraph.engine.heard import Heard
-from voicegraph.engine.inbox import CALLER_BOUND, REPLY_BOUND, Inbox
+from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
 from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane
-from voicegraph.engine.outlet import Outlet, Push, Tap
+from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
@@ -27,10 +27,11 @@ class Policy(Protocol):
     heard: Heard
     taps: list[Tap]
 
+    def keep(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
     def interrupt(self, frame: Frame) -> None: ...
     def commit(self, frame: Frame) -> None: ...
-    def failed(self, node: str, error: Exception, *, fatal: bool) -> None: ...
-    def overstayed(self, node: str) -> None: ...
+    def failed(self, node: str, error: BaseException, *, fatal: bool) -> None: ...
+    def notice(self, node: str, text: str) -> None: ...
     def source_done(self, node: str) -> None: ...
     def node_ended(self, node: str) -> None: ...
     def line_done(self, end: Frame) -> None: ...
@@ -48,7 +49,7 @@ class RunningNode:
         self.instance = instance
         self.policy = policy
         self.timing = NodeTiming()
-        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps)
+        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps, policy.keep)
         self.inlets: dict[type[Frame], Push] = {}
         self.lanes: list[FrameLane | StreamLane] = []
         self.source: SourceLane | None = None
@@ -80,10 +81,12 @@ class RunningNode:
             if taken.side == "reply":
                 self.inlets[taken] = turnstile.guard(push)
 
-    def tasks(self) -> Iterable[asyncio.Task[None]]:
-        """The node's tasks, in a fixed order."""
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Cancels all of the node's tasks, those that were left behind too, and returns them in a fixed order."""
+        tasks = [task for lane in self._all_lanes() for task in lane.tasks]
         for lane in self._all_lanes():
-            yield from lane.tasks
+            lane.stop()
+        return tasks
 
     def dropped(self) -> int:
         """Caller audio frames dropped because the node was behind."""
@@ -91,7 +94,7 @@ class RunningNode:
 
     # --- end markers: handed on when every giver has handed one in and all that came before it is worked through -----
 
-    def arrive(self, end: Frame) -> Awaitable[None] | None:
+    def arrive(self, end: Frame) -> Wait:
         """An end marker comes in from one of the givers."""
         if self.policy.turns.void(end):
             return None
@@ -107,10 +110,9 @@ class RunningNode:
         if lanes:
             return None
         inlet = self.inlets.get(type(end))
-        wait = inlet(end) if inlet else None
-        return self._hand_on(end) if wait is None else self._hand_on_after(wait, end)
+        return after(inlet(end) if inlet else None, lambda: self._hand_on(end))
 
-    def lane_done(self, end: Frame) -> Awaitable[None] | None:
+    def lane_done(self, end: Frame) -> Wait:
         """A lane has worked through all that came before this end marker."""
         self._worked[end.turn] += 1
         if self._worked[end.turn] < len(self._lanes_for(end)):
@@ -121,7 +123,7 @@ class RunningNode:
             return None
         return self._hand_on(end)
 
-    def source_done(self) -> Awaitable[None] | None:
+    def source_done(self) -> Wait:
         """The source gives no more: the end of the call begins here."""
         self.policy.source_done(self.name)
         return self.outlet.send_end(End()) if self.kind.line else self.arrive(End())
@@ -129,45 +131,44 @@ class RunningNode:
     def _lanes_for(self, end: Frame) -> list[FrameLane | StreamLane]:
         return self.lanes if isinstance(end, End) else [lane for lane in self.lanes if lane.inbox.replies]
 
-    def _hand_on(self, end: Frame) -> Awaitable[None] | None:
+    def _hand_on(self, end: Frame) -> Wait:
         if isinstance(end, End):
             self.policy.node_ended(self.name)
         return self.outlet.send_end(end)
 
-    async def _hand_on_after(self, wait: Awaitable[None], end: Frame) -> None:
-        await wait
-        again = self._hand_on(end)
-        if again is not None:
-            await again
-
     # --- what the outlet and the lanes report ------------------------------------------------------------------------
 
-    def failed(self, error: Exception, *, fatal: bool = False) -> None:
+    def failed(self, error: BaseException, *, fatal: bool = False) -> None:
         self.timing.errors += 1
         self.policy.failed(self.name, error, fatal=fatal)
 
-    def overstayed(self) -> None:
-        self.policy.overstayed(self.name)
+    def notice(self, text: str) -> None:
+        self.policy.notice(self.name, text)
 
     # --- putting the handlers in place -------------------------------------------------------------------------------
 
     def _place_handlers(self) -> None:
         if self.kind.inline:
             for handler in self.kind.handlers:
-                make = InlineGenerator if handler.style is Style.GENERATOR else InlineFunction
-                push = make(self._bind(handler).function, self.outlet, self.failed).push
-                self.inlets.update(dict.fromkeys(handler.takes, push))
+                self.inlets.update(dict.fromkeys(handler.takes, self._inline(handler).push))
             return
         one_by_one = [handler for handler in self.kind.handlers if handler.form is Form.FRAME]
         if one_by_one:
             self._place_frame_lane(one_by_one)
         for handler in self.kind.handlers:
             if handler.form is Form.STREAM:
-                inbox = self._inbox(handler.takes)
-                whole_call = any(taken.side == "caller" for taken in handler.takes)
-                self.lanes.append(StreamLane(self, self._bind(handler), inbox, whole_call=whole_call))
+                self.lanes.append(StreamLane(self, self._bind(handler), self._inbox(handler.takes)))
             elif handler.form is Form.SOURCE:
                 self.source = SourceLane(self, self._bind(handler))
+
+    def _inline(self, handler: Handler) -> InlineFunction | InlineGenerator:
+        bound = self._bind(handler)
+        begins = bound.begins and any(taken.side == "caller" for taken in handler.takes)
+        if handler.style is Style.GENERATOR:
+            return InlineGenerator(bound.function, self.outlet, self.failed, begins=begins)
+        if begins:  # its one frame may have to wait, with nobody waiting for it
+            return InlineGenerator(_as_generator(bound.function), self.outlet, self.failed, begins=True)
+        return InlineFunction(bound.function, self.outlet, self.failed)
 
     def _place_frame_lane(self, handlers: list[Handler]) -> None:
         bounds = {taken: self._bind(handler) for handler in handlers for taken in handler.takes}
@@ -179,7 +180,7 @@ class RunningNode:
 
     def _inbox(self, takes: Iterable[type[Frame]]) -> Inbox:
         takes = tuple(takes)
-        bound = CALLER_BOUND if Audio in takes else REPLY_BOUND
+        bound = AUDIO_BOUND if Audio in takes else REPLY_BOUND
         replies = any(taken.side == "reply" or taken is ReplyEnd for taken in takes)
         inbox = Inbox(self.policy.turns, bound, lossy=self._live, replies=replies)
         self.inlets.update(dict.fromkeys(takes, inbox.push))
@@ -191,6 +192,15 @@ class RunningNode:
 
     def _all_lanes(self) -> list[Lane]:
         return [*self.lanes, self.source] if self.source else [*self.lanes]
+
+
+def _as_generator(function: Callable[[Any], Any]) -> Callable[[Any], Generator[Any, None, None]]:
+    def give(frame: Any) -> Generator[Any, None, None]:
+        given = function(frame)
+        if given is not None:
+            yield given
+
+    return give
 
 
 def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy) -> None:

@@ -20,14 +20,14 @@ from voicegraph.engine.outlet import Outlet, Tap
 from voicegraph.engine.running import RunningNode, join, lay, reachable
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
-from voicegraph.errors import CallFailed
+from voicegraph.errors import CallFailed, VoicegraphError
 from voicegraph.frames import End, Error, Frame, ReplyEnd, Sentence
 from voicegraph.graph.plan import Edge, Plan
 
 T = TypeVar("T")
 
-CALL = "call"
-"""Who gives frames that no node gave: what is said by `Call.say`, and errors."""
+CALL = "~call"
+"""Who gives what no node gave, such as what is said by `Call.say`. No node of a graph file can have this name."""
 
 
 class Observer(Protocol):
@@ -62,29 +62,30 @@ class Session:
         self.plan = plan
         self.id = call_id
         self.random = Random(seed)
-        self.turns = Turns()
+        self.turns = Turns(self._turn_opened)
         self.heard = Heard()
-        self.faults: deque[tuple[str, Exception]] = deque(maxlen=100)
-        self.taps: list[Tap] = [observer.given for observer in observers]
+        self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
+        self.taps: list[Tap] = [_guarded(observer.given) for observer in observers]
         self._observers = observers
         self._over = asyncio.Event()
-        self._failure: CallFailed | None = None
+        self._failure: VoicegraphError | None = None
         self._unended = set(plan.nodes)
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._reaches: dict[str, set[str]] = {}
         self.nodes = self._make_nodes()
         self._line = self.nodes[plan.line] if plan.line else None
-        self._voice = _find_voice(plan)
-        self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps)
-        edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in self._voice)]
-        join(edges, self.nodes, self)
-        lay(self._mouth, edges, self.nodes)
+        self._edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in _find_voice(plan))]
+        self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps, self.keep)
+        join(self._edges, self.nodes, self)
+        lay(self._mouth, self._edges, self.nodes)
 
     async def run(self) -> None:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
         async with AsyncExitStack() as stack:
             for node in self.nodes.values():
                 if hasattr(node.instance, "__aenter__"):
-                    await stack.enter_async_context(node.instance)
+                    await self._enter(node)
+                    stack.push_async_callback(self._leave, node)
             for node in self.nodes.values():
                 node.start()
             try:
@@ -105,22 +106,28 @@ class Session:
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
+    def reply(self, turn: int) -> Reply:
+        return self.heard.reply(turn)
+
     def replies(self) -> list[Reply]:
         return self.heard.replies()
 
+    def speaking(self) -> bool:
+        return self.heard.speaking()
+
     def say(self, text: str, *, interruptible: bool = True) -> None:
-        if not self._voice:
+        if Sentence not in self._mouth.routes:
             logger.warning("{}: no node takes a Sentence, so nothing can be said", self.plan.name)
             return
         sentence = Sentence(text, turn=self.turns.open(CALL), born=self.now(), interruptible=interruptible)
-        wait = self._mouth.then_end(self._mouth.send(sentence, sentence), sentence)
+        wait = self._mouth.send_last(self._mouth.send(sentence, sentence), sentence.turn, sentence.born)
         if wait is not None:
-            self._keep(wait)
+            self.keep(wait)
 
     def played(self, turn: int, seconds: float) -> None:
         self.heard.played(turn, seconds)
         for observer in self._observers:
-            observer.played(turn, seconds)
+            _guarded(observer.played)(turn, seconds)
 
     def hang_up(self, reason: str) -> None:
         logger.info("{}: hung up: {}", self.id, reason)
@@ -140,49 +147,52 @@ class Session:
         All of it in this loop step; nothing here awaits, so no node can hold it up.
         """
         self.turns.interrupt()
-        self.heard.interrupt(self.turns.floor)
         if self._line is not None:
-            self._attempt(self._line, self._line.instance.clear)
-        for node in reversed(list(self.nodes.values())):
+            self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
+        given_up = self.heard.interrupt()
+        upwards = list(reversed(self.nodes.values()))
+        for node in upwards:
             node.interrupt()
-        for node in reversed(list(self.nodes.values())):
-            tidy = getattr(node.instance, "interrupted", None)
-            if tidy is not None:
-                self._attempt(node, tidy, self.heard.reply(self.turns.latest))
+        for turn in given_up:
+            worked = self._reached_from(self.turns.origin(turn))
+            for node in upwards:
+                if node.name in worked and hasattr(node.instance, "interrupted"):
+                    self._attempt(node, node.instance.interrupted, self.reply(turn))
 
     def commit(self, frame: Frame) -> None:
         """The caller's turn is truly over."""
         self.turns.commit()
 
-    def failed(self, node: str, error: Exception, *, fatal: bool) -> None:
+    def failed(self, node: str, error: BaseException, *, fatal: bool) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
         self.faults.append((node, error))
         logger.error("{}: {} at {}", node, type(error).__name__, _place(error))  # its text may hold a caller's words
+        fatal = fatal and not self._over.is_set()
         message = f"{type(error).__name__}: {error}"
         for tap in self.taps:
             tap(node, Error(node=node, message=message, fatal=fatal))
-        if fatal and self._failure is None:
-            self._failure = CallFailed(node, message)
-            self._failure.__cause__ = error
-            self._over.set()
+        if fatal:
+            self._end_with(_as_failure(node, error))
 
-    def overstayed(self, node: str) -> None:
-        logger.warning(
-            "{}: did not let go of an interrupted reply within {:g} ms; went on without it", node, LET_GO * 1e3
-        )
+    def notice(self, node: str, text: str) -> None:
+        """Something about a node that whoever runs the call should know."""
+        logger.warning("{}: {}", node, text)
 
     def source_done(self, node: str) -> None:
         """When the line hears nothing more, nobody else has anything to add."""
-        if self.plan.line in (None, node):
-            for other in self.nodes.values():
-                if other.source is not None and other.name != node:
-                    other.source.stop()
-        if node == self.plan.line and not any(edge.taker == node for edge in self.plan.edges):
+        if node != self.plan.line:
+            return
+        for other in self.nodes.values():
+            if other.source is not None and other.name != node:
+                other.source.finish()
+        if not any(edge.taker == node for edge in self.plan.edges):
             self._over.set()
 
     def node_ended(self, node: str) -> None:
         """A node has handed on the end of the call. Without a line, the last one to do so ends it."""
         self._unended.discard(node)
+        if self.turns.holds_of(node):
+            self.interrupt(End())  # nobody is left to commit what it began
         if self._line is None and not self._unended:
             self._over.set()
 
@@ -191,23 +201,54 @@ class Session:
         if isinstance(end, ReplyEnd):
             self.heard.ended(end.turn)
         elif isinstance(end, End):
-            self._keep(self._drain())
+            assert self._line is not None
+            self.keep(self._drain(self._line))
 
-    # --- inside ------------------------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------------------------------
 
     def _make_nodes(self) -> dict[str, RunningNode]:
         instances = {name: planned.make() for name, planned in self.plan.nodes.items()}
-        line = instances.get(self.plan.line or "")
-        live = getattr(line, "live", False)
+        live = self.plan.line is not None and self.plan.nodes[self.plan.line].kind.live
         for instance in instances.values():
             give_call(instance, self)
         return {
             name: RunningNode(planned, instances[name], self, live=live) for name, planned in self.plan.nodes.items()
         }
 
-    async def _drain(self) -> None:
-        assert self._line is not None
-        await self._line.instance.drain()
+    def _turn_opened(self, turn: int, origin: str) -> None:
+        self.heard.begun(turn, audible=self.plan.line in self._reached_from(origin))
+
+    def _reached_from(self, origin: str) -> set[str]:
+        """Names of the nodes that a reply begun there can come to."""
+        if origin not in self._reaches:
+            replies = (edge for edge in self._edges if edge.frame.side == "reply")
+            self._reaches[origin] = reachable(replies, origin)
+        return self._reaches[origin]
+
+    async def _enter(self, node: RunningNode) -> None:
+        try:
+            await node.instance.__aenter__()
+        except VoicegraphError:
+            raise
+        except Exception as error:
+            raise _as_failure(node.name, error) from error
+
+    async def _leave(self, node: RunningNode) -> None:
+        try:
+            await node.instance.__aexit__(None, None, None)
+        except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
+            self.failed(node.name, error, fatal=False)
+            self._end_with(_as_failure(node.name, error))
+
+    def _end_with(self, failure: VoicegraphError) -> None:
+        self._failure = self._failure or failure
+        self._over.set()
+
+    async def _drain(self, line: RunningNode) -> None:
+        try:
+            await line.instance.drain()
+        except Exception as error:  # noqa: BLE001 - the line's fault, and the end of the call either way
+            line.failed(error, fatal=True)
         self._over.set()
 
     def _attempt(self, node: RunningNode, function: Callable[..., Any], *args: Any) -> None:
@@ -218,7 +259,7 @@ class Session:
             node.failed(error)
             return
         if asyncio.iscoroutine(result):
-            self._keep(self._attempt_rest(node, result))
+            self.keep(self._attempt_rest(node, result))
 
     async def _attempt_rest(self, node: RunningNode, rest: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -226,30 +267,55 @@ class Session:
         except Exception as error:  # noqa: BLE001 - see above
             node.failed(error)
 
-    def _keep(self, work: Awaitable[None]) -> None:
+    def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
         task = asyncio.get_running_loop().create_task(_done(work), name=self.id)
         self._tasks[task] = None
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        task.add_done_callback(self._kept_ended)
+        return task
+
+    def _kept_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed(CALL, error, fatal=True)
 
     async def _stop(self) -> None:
         """Cancels every task of the call, and tells of any that will not go and of what the caller said in vain."""
         for node in self.nodes.values():
             if dropped := node.dropped():
-                logger.warning("{}: was behind, and dropped {} frames of the caller's audio", node.name, dropped)
-        tasks = [*(task for node in self.nodes.values() for task in node.tasks()), *self._tasks]
+                self.notice(node.name, f"was behind, and dropped {dropped} frames of the caller's audio")
+        tasks = [*(task for node in self.nodes.values() for task in node.stop()), *self._tasks]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=LET_GO)
         for task in tasks:
             if not task.done():
-                logger.warning("{}: task {} did not end with the call", self.id, task.get_name())
-            elif not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+                self.notice(task.get_name(), "did not end with the call")
 
 
-def _place(error: Exception) -> str:
+def _as_failure(node: str, error: BaseException) -> VoicegraphError:
+    """What ends the call: our own errors say what to do, others are told with the node they came from."""
+    if isinstance(error, VoicegraphError):
+        return error
+    failure = CallFailed(node, f"{type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _guarded(tell: Callable[..., None]) -> Callable[..., None]:
+    """An observer's fault is no node's: it is logged, and the call goes on."""
+
+    def told(*what: Any) -> None:
+        try:
+            tell(*what)
+        except Exception as error:  # noqa: BLE001 - see above
+            logger.error("observer: {} at {}", type(error).__name__, _place(error))
+
+    return told
+
+
+def _place(error: BaseException) -> str:
     """File and line where an exception was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"

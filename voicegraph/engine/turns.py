@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from voicegraph.frames import Frame
+
+class OfTurn(Protocol):
+    """Something that belongs to a turn: a frame, or a call of a handler. turn: 0 when it belongs to none."""
+
+    @property
+    def turn(self) -> int: ...
+    @property
+    def interruptible(self) -> bool: ...
 
 
 class Turns:
     """The turns of one call.
 
     floor: turns below it are void. An interrupt raises it, and from that moment every edge, every inbox and the line
-    drop what belongs to a void turn, with no help from any node.
+    drop what belongs to a void turn, with no help from any node. opened: told of each new turn and its origin.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Callable[[int, str], None] = lambda turn, origin: None) -> None:
         self.latest = 0
         self.floor = 1
+        self._opened = opened
         self._origins: list[str] = [""]
         self._held: dict[int, asyncio.Event] = {}
+        self._taken_back: set[int] = set()
 
     def open(self, origin: str, *, held: bool = False) -> int:
         """A new turn, begun by the node `origin`. Held: the line keeps its audio back until `commit`."""
@@ -27,15 +37,17 @@ class Turns:
         self._origins.append(origin)
         if held:
             self._held[self.latest] = asyncio.Event()
+        self._opened(self.latest, origin)
         return self.latest
 
     def origin(self, turn: int) -> str:
         """Name of the node that began a turn."""
         return self._origins[turn]
 
-    def void(self, frame: Frame) -> bool:
-        """Whether a frame belongs to a reply that was given up."""
-        return 0 < frame.turn < self.floor and frame.interruptible
+    def void(self, each: OfTurn) -> bool:
+        """Whether this belongs to a reply that was given up. What must be said is void only if its turn was held."""
+        turn = each.turn
+        return 0 < turn < self.floor and (each.interruptible or turn in self._taken_back)
 
     def commit(self) -> None:
         """The caller's turn is truly over: what is held may be heard."""
@@ -46,9 +58,14 @@ class Turns:
     def interrupt(self) -> None:
         """Voids every turn so far."""
         self.floor = self.latest + 1
+        self._taken_back.update(self._held)
         self.commit()  # nobody need wait any longer: what was held is void
 
     def held(self, turn: int) -> Awaitable[object] | None:
         """What to wait for before audio of this turn may go to the line; None when it may go now."""
         event = self._held.get(turn)
         return event.wait() if event else None
+
+    def holds_of(self, origin: str) -> bool:
+        """Whether a turn that this node began is held still."""
+        return any(self._origins[turn] == origin for turn in self._held)

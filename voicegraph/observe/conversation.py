@@ -30,10 +30,10 @@ _LETTER = re.compile(r"\S")
 
 @dataclass
 class Utterance:
-    """Something that the caller said, from `start` in the call's audio. began: loop time."""
+    """Something that the caller said, from `start` in the call's audio, if that is known. began: loop time."""
 
     began: float
-    start: float
+    start: float | None
     text: str = ""
     final: bool = False
     answered: bool = False
@@ -131,15 +131,19 @@ class Conversation:
     # --- what is said ------------------------------------------------------------------------------------------------
 
     def _on_transcript(self, transcript: Transcript) -> None:
-        """A later transcript with the same start replaces an earlier one, as long as it was not answered."""
-        said = next((e for e in self._open if isinstance(e, Utterance) and e.start == transcript.start), None)
+        """A later transcript with the same start replaces an earlier one, as long as it was not answered.
+
+        Without a start it can only replace a guess.
+        """
+        same = (e for e in self._open if isinstance(e, Utterance) and e.start == transcript.start)
+        said = next((e for e in same if e.start is not None or not e.final), None)
         if said is None:
             said = Utterance(self._clock(), transcript.start)
             self._open.append(said)
         said.text, said.final = transcript.text, transcript.final
 
     def _on_key(self, key: Dtmf) -> None:
-        self._open.append(Utterance(self._clock(), -1.0, f"[{key.digit}]", final=True, answered=True))
+        self._open.append(Utterance(self._clock(), None, f"[{key.digit}]", final=True, answered=True))
 
     def _on_error(self, error: Error) -> None:
         """Told at once. One that ends the call is told by whoever runs it."""

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from voicegraph.durations import Duration
 from voicegraph.frames import Audio, SpeechStarted, SpeechStopped, Transcript
 from voicegraph.node import node
@@ -48,7 +50,7 @@ class Script:
         position = audio.at + audio.seconds
         while self._to_come and _place(self._to_come[0]) <= position:
             event = self._to_come.popleft()
-            yield SpeechStopped(at=event.at, noticed=position) if isinstance(event, SpeechStopped) else event
+            yield event if isinstance(event, Transcript) else replace(event, noticed=position)
 
     def _events(self) -> Iterator[Heard]:
         """All that will be given, in order. Raises ValueError for lines out of order."""

@@ -144,7 +144,7 @@ class SpeechGate:
         if self._voiced < self.min_speech:
             return None
         self._speaking, self._silent = True, 0
-        return SpeechStarted(self._began)
+        return SpeechStarted(self._began, noticed=at + STEP)
 
     def _in_speech(self, at: float, probability: float) -> SpeechStopped | None:
         self._silent = self._silent + 1 if probability < self.stop else 0

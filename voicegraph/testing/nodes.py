@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from voicegraph.engine.jumping import JumpingLoop
 from voicegraph.engine.session import Session, warm
 from voicegraph.errors import CallFailed
 from voicegraph.frames import FRAME_TYPES, Error, Frame
@@ -22,10 +23,12 @@ def run_node(
     """Gives these frames to a node in a call of its own; returns what the node gives, in order.
 
     target: a function or class under @node. with_: its configuration, as a graph file writes it. warmed: load its
-    models first. Frames of a reply share one turn, which ends behind the last one. Raises CallFailed, caused by what
-    the node raised.
+    models first. Frames of a reply share one turn, which ends behind the last one. Pauses take no time: the clock jumps
+    over them. Raises CallFailed, caused by what the node raised, or by an ExceptionGroup when that was more than one;
+    ValueError for a line, and for a frame that the node does not take.
     """
     kind = node_type(target)
+    _check(kind, frames)
     plan = Plan(
         name=kind.name,
         nodes={
@@ -34,7 +37,19 @@ def run_node(
         },
         edges=tuple(Edge(_CALLER, _NODE, taken) for taken in FRAME_TYPES.values() if taken in kind.takes),
     )
-    return asyncio.run(_run(plan, warmed=warmed))
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        return runner.run(_run(plan, warmed=warmed))
+
+
+def _check(kind: NodeType, frames: tuple[Frame, ...]) -> None:
+    if kind.line:
+        raise ValueError(
+            f"`{kind.name}` is a line, and a line has a call around it: test it in a graph with `voicegraph run`, or "
+            f"make one with node_type({kind.target.__name__}).configure({{}}) and call its methods yourself"
+        )
+    if wrong := [type(frame).__name__ for frame in frames if type(frame) not in kind.takes]:
+        takes = ", ".join(frame_type.__name__ for frame_type in FRAME_TYPES.values() if frame_type in kind.takes)
+        raise ValueError(f"`{kind.name}` takes {takes or 'no frames'}, not {', '.join(dict.fromkeys(wrong))}")
 
 
 async def _run(plan: Plan, *, warmed: bool) -> list[Frame]:
@@ -42,10 +57,23 @@ async def _run(plan: Plan, *, warmed: bool) -> list[Frame]:
         await warm(plan)
     given = _Given()
     session = Session(plan, seed=0, observers=(given,))
-    await session.run()
-    for node, error in session.faults:
-        raise CallFailed(node, str(error)) from error
+    try:
+        await session.run()
+    except CallFailed:
+        if not session.faults:
+            raise
+    if session.faults:
+        raise _failure([*(error for _, error in session.faults)])
     return given.frames
+
+
+def _failure(errors: list[BaseException]) -> CallFailed:
+    """What tells of all the errors of the node under test."""
+    first, *others = errors
+    more = f" (and {len(others)} more)" if others else ""
+    failure = CallFailed(_NODE, f"{first}{more}")
+    failure.__cause__ = BaseExceptionGroup("what the node raised", errors) if others else first
+    return failure
 
 
 def _source(frames: tuple[Frame, ...]) -> NodeType:

@@ -22,7 +22,7 @@ LEAST_GAP = 0.001
 """Seconds. Two pieces of a reply nearer to each other than this were meant to join; rounding would make them click."""
 
 
-@node("file.call", line=True)
+@node("file.call", line=True, live=False)
 class FileCall:
     """Plays a WAV file as the caller, and records what the caller would have heard.
 
@@ -45,7 +45,7 @@ class FileCall:
         self._caller = b""
         self._began: float | None = None
         self._playout = Playout()
-        self._agent: list[tuple[float, bytes]] = []  # PCM, with the loop time at which it begins to be heard
+        self._agent: list[tuple[float, bytes]] = []  # what is recorded, with when (loop time) it begins to be heard
         self._reporting: asyncio.TimerHandle | None = None
         self._silent = asyncio.Event()
         self._silent.set()
@@ -84,7 +84,9 @@ class FileCall:
         wait = self._playout.room_at(self.lead) - self.call.now()
         if wait > 0:
             await asyncio.sleep(wait)
-        self._agent.append((self._playout.add(audio.turn, audio.seconds, self.call.now()), audio.pcm))
+        start = self._playout.add(audio.turn, audio.seconds, self.call.now())
+        if self.output is not None:
+            self._agent.append((start, audio.pcm))
         self._silent.clear()
         if self._reporting is None:
             self._report()

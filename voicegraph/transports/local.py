@@ -7,6 +7,7 @@ import importlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Annotated, Any, Protocol
 
 from voicegraph.call import Call, this_call
@@ -47,37 +48,45 @@ class LocalCall:
     greeting: str = ""
     call: Call = this_call()
 
-    live = True  # a microphone does not wait
-
     def __post_init__(self) -> None:
         self._to_play = _ToPlay(self.rate)
         self._caller: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._moved = asyncio.Event()
-        self._device: Device | None = None
+        self._device = _Opened()
+        self._listening = False
+        self._over = False  # nothing is played any more
 
     async def __aenter__(self) -> LocalCall:
         loop = asyncio.get_running_loop()
 
+        def tell(function: Callable[..., None], *args: Any) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+                loop.call_soon_threadsafe(function, *args)
+
         def exchange(heard: bytes) -> bytes:
             sound, played = self._to_play.take(len(heard))
-            loop.call_soon_threadsafe(self._exchanged, heard, played)
+            tell(self._exchanged, heard, played)
             return sound
 
-        def finished() -> None:
-            loop.call_soon_threadsafe(self._caller.put_nowait, None)
+        def open_it() -> None:
+            devices, block = (self.microphone, self.loudspeaker), self.rate // FRAMES_PER_SECOND
+            self._device.put(open_device(devices, self.rate, block, exchange, lambda: tell(self._gone)))
 
-        devices = (self.microphone, self.loudspeaker)
-        self._device = await self.call.offload(
-            open_device, devices, self.rate, self.rate // FRAMES_PER_SECOND, exchange, finished
-        )
+        try:
+            await self.call.offload(open_it)
+        except BaseException:
+            self._over = True
+            self._device.close()
+            raise
         return self
 
     async def __aexit__(self, *_: Any) -> None:
-        if self._device is not None:
-            await self.call.offload(self._device.close)
+        self._over = True
+        await self.call.offload(self._device.close)
 
     async def listen(self) -> AsyncIterator[Annotated[Audio, Rate("rate")]]:
         """Until the device is gone."""
+        self._listening = True
         if self.greeting:
             self.call.say(self.greeting)
         samples = 0
@@ -96,21 +105,57 @@ class LocalCall:
 
     async def drain(self) -> None:
         await self._until(0.0)
-        if self._device is not None:
+        if not self._over:
             await asyncio.sleep(self._device.latency)
 
     async def _until(self, left: float) -> None:
-        """Waits until no more than so many seconds are still to be handed to the device."""
-        while self._to_play.seconds > left:
+        """Waits until no more than so many seconds are still to be handed to the device, if it is there."""
+        while self._to_play.seconds > left and not self._over:
             self._moved.clear()
             await self._moved.wait()
 
     def _exchanged(self, heard: bytes, played: dict[int, float]) -> None:
-        self._caller.put_nowait(heard)
+        if self._listening:  # what comes before is nobody's yet, and would all be late
+            self._caller.put_nowait(heard)
         self._moved.set()
-        latency = self._device.latency if self._device else 0.0
         for turn, seconds in played.items():
-            asyncio.get_running_loop().call_later(latency, self.call.played, turn, seconds)
+            asyncio.get_running_loop().call_later(self._device.latency, self.call.played, turn, seconds)
+
+    def _gone(self) -> None:
+        """The device has stopped. If not because the call is over, the call is over because of that."""
+        if self._over:
+            return
+        self._over = True
+        self._caller.put_nowait(None)
+        self._moved.set()
+        self.call.hang_up("the sound device is gone")
+
+
+class _Opened:
+    """Where the thread that opens a device leaves it, for a call that may be over by then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._device: Device | None = None
+        self._closed = False
+
+    @property
+    def latency(self) -> float:
+        device = self._device
+        return device.latency if device else 0.0
+
+    def put(self, device: Device) -> None:
+        with self._lock:
+            self._device = device
+        if self._closed:
+            self.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            device, self._device = self._device, None
+        if device is not None:
+            device.close()
 
 
 class _ToPlay:
@@ -185,7 +230,7 @@ def open_device(
             samplerate=rate, blocksize=block, device=devices, channels=1, dtype="int16", latency="low",
             callback=callback, finished_callback=finished,
         )  # fmt: skip
-        stream.start()
+        _start(stream)
     except (sounddevice.PortAudioError, ValueError) as error:
         raise AudioError(
             f"no microphone and loudspeaker that work at {rate} Hz ({str(error).splitlines()[0]}). "
@@ -193,6 +238,14 @@ def open_device(
             "`rate: 48000`, or use file.call instead of local.call."
         ) from error
     return _PortAudio(stream)
+
+
+def _start(stream: Any) -> None:
+    try:
+        stream.start()
+    except BaseException:
+        stream.close()
+        raise
 
 
 class _PortAudio:

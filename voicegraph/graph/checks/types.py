@@ -33,10 +33,8 @@ def _look_up(use: Word, report: Report) -> NodeType | UnknownNodeType | None:
         return lookup(use.text)
     except UnknownNodeType as error:
         return error
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - an installed package's code runs here
-        said = str(error) if isinstance(error, VoicegraphError) else f"{type(error).__name__}: {error}"
-        message = f"the package that brings {quote(use.text)} cannot be imported: {said}"
-        report.error("broken-node-type", message, use.span, "mend or update that package")
+    except VoicegraphError as error:
+        report.error("broken-node-type", str(error), use.span, "mend or update that package")
         return None
 
 
