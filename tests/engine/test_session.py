@@ -504,3 +504,8 @@ def test_who_stops_listening_is_told_of() -> None:
     run(plan({"line": TestLine, "ears": LeavesEarly}, "line -> ears"))
     logger.remove(sink)
     assert any("ears: stopped listening before the end" in notice for notice in notices)
+
+
+def test_what_is_said_last_comes_to_its_node_though_the_line_hears_nothing() -> None:
+    _, log = run(plan({"line": TestLine, "turns": Turns, "words": Words}, "line -> turns -> words"))
+    assert [token.text for token in log.of(Token)][-1] == "0.04 "

@@ -69,7 +69,9 @@ class Session:
         self._observers = observers
         self._over = asyncio.Event()
         self._failure: VoicegraphError | None = None
-        self._unended = set(plan.nodes)
+        work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
+        self._unended = work - {plan.line}
+        self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._reaches: dict[str, set[str]] = {}
         self.nodes = self._make_nodes()
@@ -185,15 +187,18 @@ class Session:
         for other in self.nodes.values():
             if other.source is not None and other.name != node:
                 other.source.finish()
-        if not any(edge.taker == node for edge in self.plan.edges):
-            self._over.set()
+        self._end_if_all_ended()
 
     def node_ended(self, node: str) -> None:
-        """A node has handed on the end of the call. Without a line, the last one to do so ends it."""
+        """A node has handed on the end of the call."""
         self._unended.discard(node)
         if self.turns.holds_of(node):
             self.interrupt(End())  # nobody is left to commit what it began
-        if self._line is None and not self._unended:
+        self._end_if_all_ended()
+
+    def _end_if_all_ended(self) -> None:
+        """A line that hears the agent ends the call when it has played all. Without one, the last node does."""
+        if not self._line_hears and not self._unended:
             self._over.set()
 
     def line_done(self, end: Frame) -> None:
