@@ -84,6 +84,12 @@ class Inbox:
         self._let_writers_in()
 
     async def _push_when_room(self, frame: Frame) -> None:
+        if (
+            not self._writers and len(self._frames) + self._granted < self.bound
+        ):  # room was made before we began to wait
+            if not self.turns.void(frame):
+                self._put(frame)
+            return
         place = asyncio.get_running_loop().create_future()
         self._writers.append(place)
         try:
