@@ -17,6 +17,8 @@ from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
 from voicegraph.frames import End, Frame, ReplyEnd, TTSAudio
 from voicegraph.ports import Form, Handler, Style
 
+ENDS = frozenset((ReplyEnd, End))
+
 LET_GO = 0.25
 """Seconds that an interrupted handler has for its clean-up before its node goes on without it."""
 
@@ -63,8 +65,10 @@ class Bound:
             if given is not None:
                 first = clock()
                 wait = outlet.send(given, cause)
-                if wait is not None:
-                    await wait
+                if wait is None:
+                    outlet.timing.took(began, first, first)  # one reading of the clock less
+                    return
+                await wait
         elif self.style is Style.ASYNC_GENERATOR:
             try:
                 async for given in made:
@@ -144,14 +148,13 @@ class _Lane:
 class FrameLane(_Lane):
     """Handlers that take one frame each: one at a time, in order, unless the node says `concurrency`."""
 
-    fatal = False
-
     def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, concurrency: int = 1) -> None:
         super().__init__(host)
         self.bounds = bounds
         self.inbox = inbox
         self.concurrency = concurrency
         self.gate: Callable[[int], Awaitable[object] | None] | None = None
+        self.heard: Heard | None = None
         self._helpers: dict[asyncio.Task[None], Cause] = {}
         self._fewer = asyncio.Event()  # a helper has gone, or was left behind
         self._current: Cause | None = None
@@ -184,12 +187,14 @@ class FrameLane(_Lane):
                 await wait
                 continue
             inbox.pop()
-            if isinstance(frame, ReplyEnd | End):
+            if type(frame) in ENDS:
                 self._current = frame
                 await self._finish(frame)
             else:
                 begins = not frame.turn and self.bounds[type(frame)].begins
                 self._current = cause = Answering(frame.born) if begins else frame
+                if self.heard is not None and isinstance(frame, TTSAudio):
+                    self.heard.queued(frame)
                 if self.concurrency == 1:
                     await self._take(frame, cause)
                 else:
@@ -197,9 +202,9 @@ class FrameLane(_Lane):
             if self._worker is me:
                 self._current = None
 
-    async def _take(self, frame: Frame, cause: Cause) -> None:
+    def _take(self, frame: Frame, cause: Cause) -> Coroutine[Any, Any, None]:
         self.host.outlet.timing.items += 1
-        await self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
+        return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.heard is not None)
 
     async def _delegate(self, frame: Frame, cause: Cause) -> None:
         await self._at_most(self.concurrency - 1)
@@ -230,17 +235,10 @@ class LineLane(FrameLane):
     A line that cannot play ends the call: there is nobody to tell.
     """
 
-    fatal = True
-
     def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, heard: Heard) -> None:
         super().__init__(host, bounds, inbox)
         self.gate = inbox.turns.held
         self.heard = heard
-
-    async def _take(self, frame: Frame, cause: Cause) -> None:
-        if isinstance(frame, TTSAudio):
-            self.heard.queued(frame)
-        await super()._take(frame, cause)
 
 
 class StreamLane(_Lane):
@@ -270,7 +268,7 @@ class StreamLane(_Lane):
         me = asyncio.current_task()
         while self._worker is me:
             head = None if self.bound.lasting else await self.inbox.peek()
-            if head is None or not isinstance(head, ReplyEnd | End):
+            if head is None or type(head) not in ENDS:
                 self._stream = stream = FrameStream(self.inbox, self.host, head)
                 await self._handle(self.bound, (stream,), stream.cause, fatal=self.bound.lasting)
                 if self.bound.lasting and not isinstance(self.inbox.head(), End):
@@ -280,7 +278,7 @@ class StreamLane(_Lane):
                     return
                 self._stream = None
             end = await self.inbox.peek()
-            if isinstance(end, ReplyEnd | End):
+            if type(end) in ENDS:
                 self.inbox.pop()
                 await done(self.host.lane_done(end))
                 if isinstance(end, End):
@@ -335,7 +333,7 @@ class FrameStream:
     def _ends_at(self, frame: Frame) -> bool:
         if self.turn == 0:
             return isinstance(frame, End)
-        return isinstance(frame, ReplyEnd | End) or frame.turn != self.turn
+        return type(frame) in ENDS or frame.turn != self.turn
 
 
 class SourceLane(_Lane):
