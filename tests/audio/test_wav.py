@@ -194,6 +194,12 @@ def test_no_damage_to_a_header_gives_a_traceback(damage: list[tuple[int, int]], 
             assert "\n" not in str(error)  # noqa: PT017
 
 
+def test_a_relative_path_is_told_with_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AudioError, match=re.escape(f"no file none.wav in {tmp_path}: give")):
+        read_wav("none.wav", RATE)
+
+
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,20 @@ def test_a_reader_that_goes_away_is_no_fault() -> None:
     process.stderr.close()
 
 
+def test_a_reader_that_goes_away_ends_the_call_in_good_order(tmp_path: Path) -> None:
+    """The call would last for an hour."""
+    reply = tmp_path / "reply.wav"
+    graph, sound = graph_file(tmp_path), sound_file(tmp_path)
+    process = start("run", graph, "--in", sound, "--out", reply, "--set", "nodes.line.with.tail=60m")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read().splitlines() == ["", f"wrote {reply}", "stopped"]
+    assert process.wait(timeout=60) == 130
+    process.stderr.close()
+    assert 0 < seconds_of(reply) < 3600
+
+
 def test_ctrl_c_ends_the_call_and_keeps_the_reply(tmp_path: Path) -> None:
     """The call would last for an hour. It is stopped as soon as the caller has said something."""
     reply = tmp_path / "reply.wav"

@@ -146,14 +146,17 @@ def test_a_broken_graph_with_an_input_is_told_likewise(tmp_path: Path, content: 
     assert "error[" in result.stderr
 
 
+@pytest.mark.parametrize(("option", "variable"), [(["--offline"], ""), ([], "1")])
 def test_models_that_are_not_here_are_told_with_the_command_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: list[str], variable: str
 ) -> None:
     monkeypatch.setenv("VOICEGRAPH_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("VOICEGRAPH_OFFLINE", variable)
     text = "nodes: {line: file.call, vad: silero.vad}\nflow: [line -> vad]\n"
-    result = voicegraph("run", graph_file(tmp_path, text), "--in", sound_file(tmp_path), "--offline")
+    result = voicegraph("run", graph_file(tmp_path, text), "--in", sound_file(tmp_path), *option)
     assert result.exit_code == 1
     assert "voicegraph models pull silero-vad" in result.stderr
+    assert "to be fetched" not in result.stderr
 
 
 def test_a_node_that_fails_does_not_end_the_call(tmp_path: Path) -> None:

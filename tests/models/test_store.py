@@ -292,6 +292,13 @@ def test_offline_refuses_with_the_command(tmp_path: Path, served: Served) -> Non
     store.pull(["toy"], offline=True, progress=Silent())
 
 
+def test_offline_says_what_is_there_but_corrupt(tmp_path: Path, served: Served) -> None:
+    store = pulled(tmp_path, served.hub)
+    store.path("toy").write_bytes(b"cut short")
+    with pytest.raises(ModelError, match=r"toy \(corrupt\), and fetching is off"):
+        store.pull(["toy"], offline=True)
+
+
 def test_a_path_of_the_users_is_taken_as_it_is(tmp_path: Path) -> None:
     mine = tmp_path / "mine.onnx"
     mine.touch()

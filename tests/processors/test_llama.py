@@ -188,6 +188,20 @@ def test_a_conversation_that_is_too_long_loses_its_oldest_exchanges(
     assert [message["content"] for message in messages[1:]] == [f"message {n}" for n in kept]
 
 
+def test_what_was_left_out_once_is_not_tried_again(engine: Engine, tmp_path: Path) -> None:
+    engine.play = lambda request: too_long(request, 14)
+    turns = [conversation(21), conversation(23), conversation(3)]
+    run_node(LlamaChat, *turns, with_={"model": str(tmp_path / "fake.gguf"), "system": ""})
+    asked = [[message["content"] for message in request["messages"]] for request in engine.asked]
+    assert [(said[0], len(said)) for said in asked] == [
+        ("message 0", 21),
+        ("message 8", 13),
+        ("message 8", 15),
+        ("message 16", 7),
+        ("message 0", 3),
+    ]
+
+
 def test_a_turn_that_alone_is_too_long_says_what_to_do(engine: Engine, tmp_path: Path) -> None:
     engine.play = lambda request: too_long(request, 0)
     with pytest.raises(CallFailed, match="too many tokens; raise `context`"):

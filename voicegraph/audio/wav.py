@@ -104,7 +104,8 @@ def _opened(path: str | Path) -> Generator[BinaryIO]:
             _check_whole(file, path)
             yield file
     except FileNotFoundError:
-        raise AudioError(f"there is no file {path}: give the path of a WAV file") from None
+        here = "" if source.is_absolute() else f" in {Path.cwd()}"
+        raise AudioError(f"there is no file {path}{here}: give the path of a WAV file") from None
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror or error}") from error
 

@@ -143,7 +143,7 @@ def _write(texts: Mapping[Path, str], words: Mapping[str, str]) -> None:
     """Writes all files or, if one of them is there already, none."""
     there = [str(file) for file in texts if file.exists()]
     if there:
-        raise VoicegraphError(f"{' and '.join(there)} exists already: choose another name, or delete it first")
+        raise VoicegraphError(f"there is {' and '.join(there)} already: choose another name, or delete that first")
     for file, text in texts.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)

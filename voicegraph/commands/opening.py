@@ -45,7 +45,7 @@ def pull_models(plan: Plan, *, offline: bool) -> None:
     missing = models.missing(wanted)
     if not missing:
         return
-    if not offline:
+    if not (offline or models.fetching_is_off()):
         sizes = [f"{model.name} ({models.megabytes(model.download)})" for model in missing]
         total = models.megabytes(sum(model.download for model in missing))
         in_all = f"; {total} in all" if len(missing) > 1 else ""

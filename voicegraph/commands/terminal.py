@@ -26,9 +26,9 @@ _COLOURS = (
 
 def stdout() -> Console:
     """For data: what somebody may want to pipe on."""
-    from rich.console import Console
+    from voicegraph.commands.piped import PipedConsole
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    return PipedConsole(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 
 
 def stderr() -> Console:

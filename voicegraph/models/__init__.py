@@ -24,6 +24,7 @@ __all__ = [
     "Silent",
     "State",
     "Store",
+    "fetching_is_off",
     "manifest",
     "megabytes",
     "missing",
@@ -68,7 +69,7 @@ def pull(names: Iterable[str | Path], *, offline: bool | None = None, progress: 
     offline: refuse if anything is missing; by default as `VOICEGRAPH_OFFLINE` says.
     """
     store = _store()
-    refuse = _offline() if offline is None else offline
+    refuse = fetching_is_off() if offline is None else offline
     store.pull(names, offline=refuse, progress=progress)
 
 
@@ -81,5 +82,6 @@ def _store() -> Store:
     return Store(root(), MANIFEST)
 
 
-def _offline() -> bool:
+def fetching_is_off() -> bool:
+    """Whether `VOICEGRAPH_OFFLINE` forbids fetching."""
     return os.environ.get("VOICEGRAPH_OFFLINE", "").lower() not in ("", "0", "false", "no")

@@ -88,9 +88,11 @@ class Store:
         models = [model for model in map(self._model, names) if model]
         lacking = self.missing(model.name for model in models)
         if lacking and offline:
+            corrupt = {model for model in lacking if self.state(model.name) is State.CORRUPT}
+            told = ", ".join(model.name + (" (corrupt)" if model in corrupt else "") for model in lacking)
             raise ModelError(
-                f"not on this machine: {', '.join(model.name for model in lacking)}, and fetching is off. With a "
-                f"network, run: voicegraph models pull {' '.join(model.name for model in lacking)}"
+                f"not on this machine: {told}, and fetching is off. With a network, run: "
+                f"voicegraph models pull {' '.join(model.name for model in lacking)}"
             )
         tell = progress or Progress()
         for model in lacking:
