@@ -256,3 +256,5 @@ def test_nothing_else_is_lost_or_out_of_order(schedule: list[Any], brain: Any, c
     for reply in session.replies():
         if not reply.interrupted:
             assert heard[reply.turn] == numbers, f"turn {reply.turn} was not interrupted and lost something"
+            assert reply.over
+            assert reply.heard == reply.said

@@ -59,7 +59,7 @@ class Resample:
         pcm = self._agent.feed(audio.pcm)
         if not (pcm or audio.text):
             return None
-        return TTSAudio(pcm, rate=self.rate, text=audio.text, interruptible=audio.interruptible)
+        return TTSAudio(pcm, rate=self.rate, text=audio.text)
 
     def on_reply_end(self, end: ReplyEnd) -> Annotated[TTSAudio, Rate("rate")] | None:
         """The end of a reply lets go of what was held back."""

@@ -39,7 +39,7 @@ class Tone:
             for start in range(0, len(sound), size):
                 text = "" if start else word
                 pcm = sound[start : start + size]
-                yield TTSAudio(pcm, rate=self.rate, text=text, interruptible=sentence.interruptible)
+                yield TTSAudio(pcm, rate=self.rate, text=text)
 
 
 def _word(word: str, rate: int) -> bytes:
