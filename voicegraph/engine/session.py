@@ -16,7 +16,7 @@ from voicegraph.call import Reply, give_call
 from voicegraph.engine import offload
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.lanes import LET_GO
-from voicegraph.engine.outlet import Outlet, Tap
+from voicegraph.engine.outlet import Outlet, Tap, done
 from voicegraph.engine.running import RunningNode, join, lay, reachable
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
@@ -274,7 +274,7 @@ class Session:
 
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
-        task = asyncio.get_running_loop().create_task(_done(work), name=self.id)
+        task = asyncio.get_running_loop().create_task(done(work), name=self.id)
         self._tasks[task] = None
         task.add_done_callback(self._kept_ended)
         return task
@@ -331,7 +331,3 @@ def _find_voice(plan: Plan) -> list[str]:
     replies = [edge for edge in plan.edges if edge.frame.side == "reply"]
     speak = [edge.taker for edge in replies if edge.frame is Sentence]
     return [name for name in speak if plan.line is None or plan.line in reachable(replies, name)][:1]
-
-
-async def _done(wait: Awaitable[None]) -> None:
-    await wait
