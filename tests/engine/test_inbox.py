@@ -140,3 +140,22 @@ def test_a_turnstile_forgets_what_was_interrupted() -> None:
     turnstile.interrupt()
     assert push(Sentence("2", turn=turns.open("a"))) is None
     assert taken == [1, 2]
+
+
+def test_a_reply_that_is_interrupted_while_it_waits_holds_up_no_later_one() -> None:
+    async def go() -> list[int]:
+        turns, taken = Turns(), list[int]()
+        turnstile = Turnstile(turns)
+        push = turnstile.guard(lambda frame: taken.append(frame.turn))
+        push(Sentence("1", turn=turns.open("a")))
+        ahead = push(Sentence("2", turn=turns.open("b")))
+        assert ahead is not None
+        waiting = asyncio.ensure_future(ahead)
+        await asyncio.sleep(0)
+        turns.interrupt()
+        turnstile.interrupt()
+        await waiting
+        assert push(Sentence("3", turn=turns.open("a"))) is None
+        return taken
+
+    assert asyncio.run(go()) == [1, 3]

@@ -314,52 +314,6 @@ def test_who_speaks_for_the_whole_call_speaks_again_after_an_interrupt() -> None
     assert [(audio.turn, audio.text) for audio in session.nodes["line"].instance.heard] == [(1, "1"), (2, "2")]
 
 
-@node("test.takes_over")
-class TakesOver:
-    """Swallows its cancellation and reads on."""
-
-    async def speak(self, tokens: AsyncIterator[Token]) -> AsyncIterator[TTSAudio]:
-        while True:
-            try:
-                async for token in tokens:
-                    yield TTSAudio(bytes(3200), text=token.text)
-                return
-            except asyncio.CancelledError:
-                continue
-
-
-def test_a_stream_handler_that_swallows_its_cancellation_does_not_take_the_next_turn() -> None:
-    session, _ = interrupted_call(llm=TwoWords, tts=TakesOver)
-    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1, 2, 2]
-
-
-@node("test.concurrent", concurrency=2)
-class Concurrent:
-    """Works on two tokens at once; hangs in its clean-up."""
-
-    async def on_token(self, token: Token) -> AsyncIterator[TTSAudio]:
-        try:
-            yield TTSAudio(bytes(3200), text=token.text)
-            await asyncio.sleep(1000 if token.text == "1" else 0.1)
-        finally:
-            if token.text == "1":
-                await asyncio.sleep(3600)
-
-
-def test_concurrent_handlers_that_hang_hold_up_nobody() -> None:
-    session, _ = interrupted_call(llm=TwoWordsOf, tts=Concurrent)
-    assert [audio.turn for audio in session.nodes["line"].instance.heard] == [1, 1, 2, 2]
-
-
-@node("test.two_words_of")
-class TwoWordsOf:
-    """Says the turn twice."""
-
-    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
-        yield Token(str(turn.turn))
-        yield Token(str(turn.turn))
-
-
 @node("test.legal")
 class Legal:
     """Answers with what must be said."""

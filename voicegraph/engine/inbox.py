@@ -84,11 +84,8 @@ class Inbox:
         self._let_writers_in()
 
     async def _push_when_room(self, frame: Frame) -> None:
-        if (
-            not self._writers and len(self._frames) + self._granted < self.bound
-        ):  # room was made before we began to wait
-            if not self.turns.void(frame):
-                self._put(frame)
+        if self._has_room() and not self._writers:  # it was made before we began to wait
+            self._put(frame)
             return
         place = asyncio.get_running_loop().create_future()
         self._writers.append(place)
@@ -97,9 +94,11 @@ class Inbox:
         finally:
             if place.done() and not place.cancelled():  # granted, even if the giver is being cancelled right now
                 self._granted -= 1
-                if not self.turns.void(frame):
-                    self._put(frame)
+                self._put(frame)
             self._let_writers_in()
+
+    def _has_room(self) -> bool:
+        return len(self._frames) + self._granted < self.bound
 
     def _put(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -110,7 +109,7 @@ class Inbox:
 
     def _let_writers_in(self) -> None:
         """Grants free places to waiting givers, first come, first served."""
-        while self._writers and len(self._frames) + self._granted < self.bound:
+        while self._writers and self._has_room():
             place = self._writers.popleft()
             if not place.done():
                 self._granted += 1
