@@ -1,6 +1,6 @@
 """voicegraph: a voice agent is a graph in a YAML file."""
 
-from voicegraph.call import Call, Reply, this_call
+from voicegraph.call import Call, Reply, Word, this_call
 from voicegraph.durations import Duration
 from voicegraph.errors import VoicegraphError
 from voicegraph.frames import (
@@ -8,11 +8,14 @@ from voicegraph.frames import (
     Commit,
     Dtmf,
     End,
+    EndOfTurn,
     Error,
     Frame,
     Interrupt,
     Message,
+    Pause,
     ReplyEnd,
+    Resume,
     Sentence,
     SpeechStarted,
     SpeechStopped,
@@ -36,13 +39,16 @@ __all__ = [
     "Dtmf",
     "Duration",
     "End",
+    "EndOfTurn",
     "Error",
     "Frame",
     "Interrupt",
     "Message",
+    "Pause",
     "Rate",
     "Reply",
     "ReplyEnd",
+    "Resume",
     "Sentence",
     "SpeechStarted",
     "SpeechStopped",
@@ -53,6 +59,7 @@ __all__ = [
     "Transcript",
     "UserTurn",
     "VoicegraphError",
+    "Word",
     "node",
     "shared",
     "this_call",

@@ -15,11 +15,19 @@ SLACK = 0.001
 """Seconds. Lines count samples or marks, and sums of chunk lengths are not exact: nearer than this is the same."""
 
 
+class Word(msgspec.Struct, frozen=True):
+    """One word of a reply. queued: the line has it, the caller not yet. discarded: an interrupt came before it."""
+
+    text: str
+    state: Literal["queued", "heard", "discarded"]
+
+
 class Reply(msgspec.Struct, frozen=True):
     """One reply as the heard ledger knows it now.
 
     said: its text as far as it was sent to the line. heard: the part of it that the caller has heard, cut at a word.
-    seconds, heard_seconds: the same as durations of audio. ended: nothing more comes. interrupted: it was cut short.
+    seconds, heard_seconds: the same as durations of audio, without what was discarded. ended: nothing more comes.
+    interrupted: it was cut short. kept: but for a part that must be said to its end. words: of `said`, in order.
     """
 
     turn: int
@@ -29,11 +37,15 @@ class Reply(msgspec.Struct, frozen=True):
     heard_seconds: float = 0.0
     ended: bool = False
     interrupted: bool = False
+    kept: bool = False
+    words: tuple[Word, ...] = ()
 
     @property
     def over(self) -> bool:
         """Heard to its end, or cut short."""
-        return self.interrupted or (self.ended and self.heard_seconds >= self.seconds - SLACK)
+        if self.interrupted and not self.kept:
+            return True
+        return self.ended and self.heard_seconds >= self.seconds - SLACK
 
 
 class Call(Protocol):

@@ -111,6 +111,16 @@ class Transcript(CallerFrame, frozen=True, gc=False):
     language: str | None = None
 
 
+class EndOfTurn(CallerFrame, frozen=True, gc=False):
+    """Whether the caller is done, as somebody judges who listens for it: a model at each pause, or the STT.
+
+    at: position in the call's audio, in seconds, of the end of the speech that is judged. probability: 0 to 1.
+    """
+
+    at: float
+    probability: float = 1.0
+
+
 class Dtmf(CallerFrame, frozen=True, gc=False):
     """A key of the caller's phone: one of 0-9, *, #, A-D."""
 
@@ -195,6 +205,17 @@ class Interrupt(ControlFrame, frozen=True, gc=False):
     """Give up every reply in progress. Whoever decides that gives one; the engine carries it out, line first."""
 
     reason: str = ""
+
+
+class Pause(ControlFrame, frozen=True, gc=False):
+    """Fall silent at once, and lose nothing: somebody speaks, and whether that is an interruption is not yet known.
+
+    What must be said to its end is not paused.
+    """
+
+
+class Resume(ControlFrame, frozen=True, gc=False):
+    """It was none: speak on where a `Pause` stopped. An `Interrupt` ends a pause too."""
 
 
 class ReplyEnd(ControlFrame, frozen=True, gc=False):

@@ -13,11 +13,13 @@ from enum import Enum
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from voicegraph.errors import NodeDefinitionError
-from voicegraph.frames import FRAME_TYPES, Audio, Commit, Frame, Interrupt, ReplyEnd, TTSAudio
+from voicegraph.frames import FRAME_TYPES, Audio, Commit, Frame, Interrupt, Pause, ReplyEnd, Resume, TTSAudio
 
 ASYNC_STREAMS = (AsyncIterator, AsyncGenerator, AsyncIterable)
 SYNC_STREAMS = (Iterator, Generator, Iterable)
 SOUND = (Audio, TTSAudio)
+SIGNALS = (Interrupt, Commit, Pause, Resume)
+"""What a node may ask of the engine by giving it."""
 
 
 class Rate(NamedTuple):
@@ -108,9 +110,9 @@ def _check(handler: Handler, returns: Any, where: str) -> None:
             raise NodeDefinitionError(f"{where}: {frame_type.__name__} is the engine's; of control frames a node "
                                       "takes only ReplyEnd")  # fmt: skip
     for frame_type in handler.gives:
-        if frame_type.side == "control" and frame_type not in (Interrupt, Commit):
+        if frame_type.side == "control" and frame_type not in SIGNALS:
             raise NodeDefinitionError(f"{where}: {frame_type.__name__} is the engine's; of control frames a node "
-                                      "gives only Interrupt and Commit")  # fmt: skip
+                                      "gives only Interrupt, Commit, Pause and Resume")  # fmt: skip
 
 
 def _style(function: Callable[..., Any], where: str) -> Style:

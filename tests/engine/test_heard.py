@@ -11,8 +11,12 @@ from voicegraph.engine.heard import Heard
 words = st.from_regex(r"\w{1,8}", fullmatch=True)
 
 
-def chunk(seconds: float, text: str = "") -> TTSAudio:
-    return TTSAudio(bytes(2 * round(seconds * 16_000)), text=text, turn=1)
+def chunk(seconds: float, text: str = "", *, must: bool = False) -> TTSAudio:
+    return TTSAudio(bytes(2 * round(seconds * 16_000)), text=text, turn=1, interruptible=not must)
+
+
+def states(heard: Heard) -> list[tuple[str, str]]:
+    return [(word.text, word.state) for word in heard.reply(1).words]
 
 
 def test_a_word_is_heard_when_its_last_sound_is() -> None:
@@ -65,6 +69,78 @@ def test_interrupted_is_what_was_not_heard_to_its_end() -> None:
         (1, False, True),
         (2, True, True),
     ]
+
+
+def test_each_word_is_queued_heard_or_discarded() -> None:
+    heard = Heard()
+    heard.begun(1)
+    for word in ("one", "two", "three"):
+        heard.queued(chunk(0.3, word))
+    heard.played(1, 0.4)
+    assert states(heard) == [("one", "heard"), ("two", "queued"), ("three", "queued")]
+    heard.interrupt()
+    assert states(heard) == [("one", "heard"), ("two", "discarded"), ("three", "discarded")]
+    assert heard.reply(1).seconds == heard.reply(1).heard_seconds == 0.4
+
+
+def test_what_must_be_said_moves_up_and_is_heard() -> None:
+    heard = Heard()
+    heard.begun(1)
+    for word in ("one", "two", "three"):
+        heard.queued(chunk(0.3, word))
+    heard.queued(chunk(0.5, "legal", must=True))
+    heard.played(1, 0.4)
+    assert heard.interrupt(lambda turn: True) == [1]
+    assert heard.speaking()
+    assert states(heard)[2:] == [("three", "discarded"), ("legal", "queued")]
+    heard.queued(chunk(0.5, "notice", must=True))
+    heard.played(1, 0.9)
+    assert states(heard)[2:] == [("three", "discarded"), ("legal", "heard"), ("notice", "queued")]
+    assert heard.interrupt(lambda turn: True) == [1]
+    heard.played(1, 1.4)
+    assert heard.speaking()  # more may come
+    heard.ended(1)
+    assert not heard.speaking()
+    assert heard.reply(1).heard == "one legal notice"
+    assert heard.reply(1).over
+
+
+def test_whether_the_sound_of_now_must_go_on() -> None:
+    heard = Heard()
+    heard.begun(1)
+    assert not heard.must_go_on()
+    heard.queued(chunk(0.3, "one"))
+    heard.queued(chunk(0.5, "legal", must=True))
+    heard.played(1, 0.2)
+    assert not heard.must_go_on()
+    heard.played(1, 0.3)
+    assert heard.must_go_on()
+    heard.played(1, 0.8)
+    assert not heard.must_go_on()
+
+
+SENTENCE = "We are open on weekdays from nine in the morning until five in the afternoon"
+
+
+def test_of_a_sentence_whose_sound_is_still_being_made_the_length_is_guessed() -> None:
+    heard = Heard()
+    heard.begun(1)
+    heard.queued(chunk(1.2, SENTENCE))  # of about five seconds
+    heard.played(1, 1.0)
+    assert heard.reply(1).heard == "We are open on"
+    heard.interrupt()
+    assert heard.reply(1).heard == "We are open on"
+
+
+def test_the_guess_follows_the_pace_of_the_voice() -> None:
+    """This one takes twice as long as usual."""
+    heard = Heard()
+    heard.begun(1)
+    for _ in range(3):
+        heard.queued(chunk(10.2, SENTENCE))
+    heard.queued(chunk(1.2, SENTENCE))
+    heard.played(1, 31.6)
+    assert heard.reply(1).heard.split()[45:] == ["We", "are"]
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from itertools import groupby
 from typing import Any
@@ -115,7 +116,7 @@ class WillNotGo(EndlessLLM):
     async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
         for _ in range(500):
             try:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.15)
             except asyncio.CancelledError:
                 self.closed.append(turn.turn)
             yield Token(turn.text)
@@ -157,12 +158,58 @@ def test_a_hostile_node_gets_nothing_through(hostile: type) -> None:
     assert {audio.turn for audio in session.nodes["line"].instance.heard} == {1, 2}
 
 
-def test_a_node_that_stays_is_reported_by_name() -> None:
+@node("test.swallows")
+class Swallows(EndlessLLM):
+    """Takes its cancellation for the end of the reply."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        try:
+            while True:
+                yield Token(turn.text)
+                await asyncio.sleep(0.15)
+        except asyncio.CancelledError:
+            return
+
+
+@node("test.swallows_a_stream")
+class SwallowsInAStream:
+    """The same."""
+
+    async def each(self, turns: AsyncIterator[UserTurn]) -> AsyncIterator[Token]:
+        try:
+            async for turn in turns:
+                while True:
+                    yield Token(turn.text)
+                    await asyncio.sleep(0.15)
+        except asyncio.CancelledError:
+            return
+
+
+def notices_of(llm: type) -> list[str]:
     notices: list[str] = []
-    sink = logger.add(notices.append, format="{message}")
-    interrupted_call(llm=Hangs)
+    sink = logger.add(notices.append, format="{message}", level="WARNING")
+    interrupted_call(llm=llm)
     logger.remove(sink)
-    assert any("llm: did not let go of an interrupted reply" in notice for notice in notices)
+    return [notice.strip() for notice in notices]
+
+
+@pytest.mark.parametrize(
+    ("hostile", "told"),
+    [
+        (SlowToGo, "llm: took 200 ms to let go of an interrupted reply"),
+        (Hangs, "llm: did not let go of an interrupted reply within 0.25 s; went on without it"),
+        (WillNotGo, "llm: swallowed its cancellation: a handler must let CancelledError pass"),
+        (Swallows, "llm: swallowed its cancellation: a handler must let CancelledError pass"),
+        (SwallowsInAStream, "llm: swallowed its cancellation: a handler must let CancelledError pass"),
+        (RaisesOnLeaving, "llm: RuntimeError at "),
+    ],
+)
+def test_a_node_that_does_not_let_go_as_it_should_is_told_of_by_name(hostile: type, told: str) -> None:
+    assert any(re.sub(r"took 20\d ms", "took 200 ms", notice).startswith(told) for notice in notices_of(hostile))
+
+
+def test_a_node_that_lets_go_is_not_told_of() -> None:
+    assert notices_of(EndlessLLM) == []
 
 
 @node("test.guess")

@@ -2,57 +2,108 @@
 
 A reply is a row of chunks of audio, some with the words that begin in them. Words are spread evenly, by letters, over
 the sound from the chunk that names them up to the next chunk that names some. A word counts as heard when its last
-sound has been played.
+sound has been played. Where the sound of a text is still being made, its length is guessed from the voice's pace.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from voicegraph.call import SLACK, Reply
+from voicegraph.call import SLACK, Reply, Word
 from voicegraph.frames import TTSAudio
 
 _WORD = re.compile(r"\S+\s*")
 
+PACE = 1 / 15
+"""Seconds that a letter takes, until the voice's own pace is known: 150 words a minute."""
+PRIOR = 30
+"""Letters for which that guess counts against what was measured."""
+MOST = 0.5
+"""A line that has played all it was given, so much of the guess at least, has been given all: voices outrun the ear."""
+
 
 @dataclass
 class _Span:
-    """Words and the stretch of the reply's audio, in seconds, that speaks them."""
+    """A text and its sound. start: seconds into the reply. seconds: of sound so far; of all of it once `complete`.
+
+    must: it is to be said to its end. discarded_at: seconds into the span where an interrupt cut it.
+    """
 
     text: str
     start: float
-    end: float
+    must: bool
+    seconds: float = 0.0
+    complete: bool = False
+    discarded_at: float | None = None
 
-    def heard(self, seconds: float) -> str:
-        """The words whose end lies at or before `seconds`."""
-        if seconds >= self.end:
-            return self.text
-        words = _WORD.findall(self.text)
-        letters = sum(map(len, words))
-        position, heard = self.start, ""
-        for word in words:
-            position += (self.end - self.start) * len(word) / letters
-            if position > seconds:
-                break
-            heard += word
-        return heard
+    @property
+    def end(self) -> float:
+        return self.start + self.seconds
+
+    @cached_property
+    def words(self) -> list[str]:
+        return _WORD.findall(self.text)
+
+    @cached_property
+    def letters(self) -> int:
+        return sum(map(len, self.words))
+
+    def whole(self, played: float, pace: float) -> float:
+        """Seconds that all of it takes, be it made yet or not. pace: of the voice, in seconds a letter."""
+        guess = self.letters * pace
+        if self.complete or (played >= self.end - SLACK and self.seconds > guess * MOST):
+            return self.seconds
+        return max(self.seconds, guess)
+
+    def discard(self, played: float, pace: float) -> None:
+        """An interrupt: the caller hears no more of it."""
+        self.seconds, self.complete = self.whole(played, pace), True
+        self.discarded_at = max(0.0, played - self.start)
+
+    def tell(self, played: float, pace: float) -> Iterator[Word]:
+        """Its words. played: seconds of the reply heard."""
+        whole = self.whole(played, pace)
+        limit = played - self.start if self.discarded_at is None else self.discarded_at
+        position = 0.0
+        for word in self.words:
+            position += whole * len(word) / self.letters
+            if position <= limit + SLACK:
+                yield Word(word.strip(), "heard")
+            else:
+                yield Word(word.strip(), "queued" if self.discarded_at is None else "discarded")
 
 
 @dataclass
 class _Entry:
-    """One reply so far. queued, played: seconds of its audio."""
+    """One reply so far. queued, played: seconds of its audio, without what was discarded. kept: see Reply."""
 
     spans: list[_Span] = field(default_factory=list[_Span])
     queued: float = 0.0
     played: float = 0.0
     ended: bool = False
     interrupted: bool = False
+    kept: bool = False
 
     @property
     def over(self) -> bool:
-        return self.interrupted or (self.ended and self.played >= self.queued - SLACK)
+        return (self.interrupted and not self.kept) or (self.ended and self.played >= self.queued - SLACK)
+
+    def cut(self, pace: float) -> None:
+        """Discards what is not heard, but for what must be said, which moves up."""
+        self.interrupted = True
+        position = self.played
+        for span in self.spans:
+            if span.discarded_at is not None or span.end <= self.played:
+                continue
+            if span.must:
+                span.start = min(span.start, position)
+                position = span.end
+            else:
+                span.discard(self.played, pace)
+        self.queued = position
 
 
 class Heard:
@@ -62,6 +113,7 @@ class Heard:
         self._entries: dict[int, _Entry] = {}
         self._live: set[int] = set()  # turns that are not over
         self._silent: set[int] = set()
+        self._letters, self._seconds = float(PRIOR), PRIOR * PACE  # of this voice, so far
 
     def begun(self, turn: int, *, audible: bool = True) -> None:
         """A turn was opened. One that no way leads from to the line is over at once, for all that the caller hears."""
@@ -71,11 +123,12 @@ class Heard:
     def queued(self, audio: TTSAudio) -> None:
         """This audio goes to the line."""
         entry = self._entries[audio.turn]
-        if audio.text:
-            entry.spans.append(_Span(audio.text, entry.queued, entry.queued))
+        must = not audio.interruptible
+        if audio.text or not entry.spans or entry.spans[-1].must != must:
+            self._complete(entry)
+            entry.spans.append(_Span(audio.text, entry.queued, must))
+        entry.spans[-1].seconds += audio.seconds
         entry.queued += audio.seconds
-        if entry.spans:
-            entry.spans[-1].end = entry.queued
 
     def played(self, turn: int, seconds: float) -> None:
         """The line has played so many seconds in all of this turn's audio."""
@@ -86,15 +139,21 @@ class Heard:
 
     def ended(self, turn: int) -> None:
         """All of this turn's audio has gone to the line."""
-        self._entries[turn].ended = True
+        entry = self._entries[turn]
+        entry.ended = True
+        self._complete(entry)
         self._settle(turn)
 
-    def interrupt(self) -> list[int]:
-        """No reply will be finished: marks those that were not heard to their end, and tells which were given up."""
-        for turn in self._live:
-            self._entries[turn].interrupted = True
+    def interrupt(self, outlives: Callable[[int], bool] = lambda turn: False) -> list[int]:
+        """No reply will be finished: marks those that were not heard to their end, and tells which were given up.
+
+        outlives: whether a part of a turn must still be said.
+        """
         given_up = sorted(self._live | self._silent)
-        self._live.clear()
+        for turn in self._live:
+            self._entries[turn].cut(self._pace)
+            self._entries[turn].kept = outlives(turn)
+        self._live = {turn for turn in self._live if not self._entries[turn].over}
         self._silent.clear()
         return given_up
 
@@ -102,9 +161,14 @@ class Heard:
         """Whether a reply is on its way or being heard."""
         return bool(self._live)
 
-    def _settle(self, turn: int) -> None:
-        if self._entries[turn].over:
-            self._live.discard(turn)
+    def must_go_on(self) -> bool:
+        """Whether what is being heard right now must be said to its end."""
+        for turn in sorted(self._live):
+            entry = self._entries[turn]
+            for span in entry.spans:
+                if span.discarded_at is None and span.end > entry.played + SLACK:
+                    return span.must
+        return False
 
     def replies(self) -> list[Reply]:
         """All replies of the call, in the order of their turns."""
@@ -115,17 +179,30 @@ class Heard:
         entry = self._entries.get(turn)
         if entry is None:
             return Reply(turn)
-        played = entry.played + SLACK
+        words = tuple(word for span in entry.spans for word in span.tell(entry.played, self._pace))
         return Reply(
             turn,
-            said=_join(span.text for span in entry.spans),
-            heard=_join(span.heard(played) for span in entry.spans if span.start < played),
+            said=" ".join(word.text for word in words),
+            heard=" ".join(word.text for word in words if word.state == "heard"),
             seconds=entry.queued,
             heard_seconds=entry.played,
             ended=entry.ended,
             interrupted=entry.interrupted,
+            kept=entry.kept,
+            words=words,
         )
 
+    @property
+    def _pace(self) -> float:
+        return self._seconds / self._letters
 
-def _join(texts: Iterable[str]) -> str:
-    return " ".join(text.strip() for text in texts if text.strip())
+    def _settle(self, turn: int) -> None:
+        if self._entries[turn].over:
+            self._live.discard(turn)
+
+    def _complete(self, entry: _Entry) -> None:
+        """The last span has all its sound, which tells how fast the voice speaks."""
+        if entry.spans and not (span := entry.spans[-1]).complete and span.discarded_at is None:
+            span.complete = True
+            self._letters += span.letters
+            self._seconds += span.seconds if span.letters else 0.0

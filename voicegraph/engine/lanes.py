@@ -21,6 +21,8 @@ ENDS = frozenset((ReplyEnd, End))
 
 LET_GO = 0.25
 """Seconds that an interrupted handler has for its clean-up before its node goes on without it."""
+SLOW_TO_GO = 0.05
+"""Seconds of clean-up that are worth telling."""
 
 
 class Host(Protocol):
@@ -118,8 +120,12 @@ class _Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
             self.host.failed(error, fatal=True)  # the engine's own fault, or something that no handler may raise
+        elif task.cancelling() and self._worker is not None:
+            self.host.notice("swallowed its cancellation: a handler must let CancelledError pass")
 
     async def _handle(self, bound: Bound, argument: tuple[Any, ...], cause: Cause, *, fatal: bool = False) -> None:
         """One call of a handler. Its fault is its own; the call's policy decides what follows."""
@@ -131,18 +137,25 @@ class _Lane:
             if task is not None and task.cancelling():
                 raise
             self.host.failed(error, fatal=fatal)  # nobody cancelled this task: the handler raised it
-        except Exception as error:  # noqa: BLE001 - see above
+        except Exception as error:
             self.host.failed(error, fatal=fatal)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # it was told to let go, and this is how it did
         wait = outlet.close(cause)
         if wait is not None:
             await wait
 
     async def _let_go(self, worker: asyncio.Task[None] | None) -> None:
         """Gives the worker before this one its time to clean up."""
-        if worker is not None:
-            await asyncio.wait([worker], timeout=LET_GO)
-            if not worker.done():
-                self.host.notice(f"did not let go of an interrupted reply within {LET_GO:g} s; went on without it")
+        if worker is None:
+            return
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await asyncio.wait([worker], timeout=LET_GO)
+        if not worker.done():
+            self.host.notice(f"did not let go of an interrupted reply within {LET_GO:g} s; went on without it")
+        elif (took := clock() - began) > SLOW_TO_GO:
+            self.host.notice(f"took {took * 1000:.0f} ms to let go of an interrupted reply")
 
 
 class FrameLane(_Lane):
@@ -164,14 +177,16 @@ class FrameLane(_Lane):
 
     def interrupt(self) -> None:
         """Cancels the handlers whose turn is void."""
-        void = self.inbox.turns.void
-        for task in [task for task, cause in self._helpers.items() if void(cause)]:
+        void, abandon = self.inbox.turns.void, self.host.outlet.abandon
+        for task, cause in [(task, cause) for task, cause in self._helpers.items() if void(cause)]:
             task.cancel()
             self._dismiss(task)
-        worker = self._worker
-        if self._current is not None and worker is not None and void(self._current):
+            abandon(cause)
+        worker, current = self._worker, self._current
+        if current is not None and worker is not None and void(current):
             worker.cancel()
             self._current = None
+            abandon(current)
             self.start(after=worker)
         self.inbox.purge()
 
@@ -254,13 +269,15 @@ class StreamLane(_Lane):
         self._worker = self._run(self._work(after))
 
     def interrupt(self) -> None:
-        """Cancels the handler if its turn is void."""
+        """Cancels the handler if its turn is void. One that lives as long as the call goes on, with a new turn."""
         stream, worker = self._stream, self._worker
-        if stream is not None and worker is not None and 0 < stream.turn < self.inbox.turns.floor:
-            stream.close()
-            worker.cancel()
-            self._stream = None
-            self.start(after=worker)
+        if stream is not None and worker is not None and self.inbox.turns.void(stream.cause):
+            self.host.outlet.abandon(stream.cause)
+            if stream.turn:
+                stream.close()
+                worker.cancel()
+                self._stream = None
+                self.start(after=worker)
         self.inbox.purge()
 
     async def _work(self, after: asyncio.Task[None] | None) -> None:
@@ -287,6 +304,8 @@ class StreamLane(_Lane):
 
 class FrameStream:
     """The frames of one turn, or of the whole call, as a handler reads them. Cancelling a read loses nothing.
+
+    Where a turn has parts that must be said to their end, each part is a stream of its own.
 
     first: the first frame of the turn; None for the whole call. cause: what the handler's frames are in answer to.
     """
@@ -333,7 +352,9 @@ class FrameStream:
     def _ends_at(self, frame: Frame) -> bool:
         if self.turn == 0:
             return isinstance(frame, End)
-        return type(frame) in ENDS or frame.turn != self.turn
+        if type(frame) in ENDS or frame.turn != self.turn:
+            return True
+        return frame.interruptible != self.cause.interruptible
 
 
 class SourceLane(_Lane):
@@ -343,13 +364,16 @@ class SourceLane(_Lane):
         super().__init__(host)
         self.bound = bound
         self._giving: asyncio.Task[None] | None = None
+        self._cause = Answering(0.0, lasting=True)
 
     def start(self) -> None:
-        self._giving = self._run(self._handle(self.bound, (), Answering(0.0, lasting=True), fatal=True))
+        self._giving = self._run(self._handle(self.bound, (), self._cause, fatal=True))
         self._worker = self._run(self._work(self._giving))
 
     def interrupt(self) -> None:
-        """A source answers nobody, so no interrupt is meant for it."""
+        """A source answers nobody, so it goes on, with a new turn if it speaks."""
+        if self.host.outlet.turns.void(self._cause):
+            self.host.outlet.abandon(self._cause)
 
     def finish(self) -> None:
         """Asks for no more. What it has given goes its way, and then the end."""

@@ -28,16 +28,17 @@ class Answering:
     """A call of a handler that answers no turn: what it gives of a reply begins a turn of its own.
 
     turn: the turn begun, or 0. lasting: the call lasts as long as the session's, and begins a new turn after each
-    interrupt.
+    interrupt. ended: the turn has got its end.
     """
 
-    __slots__ = ("born", "interruptible", "lasting", "turn")
+    __slots__ = ("born", "ended", "interruptible", "lasting", "turn")
 
     def __init__(self, born: float, *, lasting: bool = False) -> None:
         self.turn = 0
         self.born = born
         self.interruptible = True
         self.lasting = lasting
+        self.ended = False
 
 
 Cause = Frame | Answering
@@ -67,7 +68,8 @@ class Outlet:
         self.timing = timing
         self.taps = taps
         self._run = run
-        self._kept: set[asyncio.Task[None]] = set()
+        self._kept: dict[asyncio.Task[None], None] = {}
+        self._sure: dict[asyncio.Task[None], None] = {}
         self.routes: dict[type[Frame], Sequence[Push]] = {}
         self.end_routes: dict[type[Frame], Sequence[Push]] = {}
 
@@ -85,8 +87,10 @@ class Outlet:
         if turn:
             if not new and turn != cause.turn:
                 self._check_kept(frame, cause)
-            if turn < self.turns.floor and self.turns.void(frame):
+            if turn < self.turns.floor and (self.turns.void(frame) or (new and self.turns.void(cause))):
                 return None
+            if not frame.interruptible:
+                self.turns.must_be_said(turn)
         self.timing.given += 1
         if self.taps:
             for tap in self.taps:
@@ -94,21 +98,30 @@ class Outlet:
         if new and type(frame) is UserTurn:
             self._begin(pushes, frame)
             return None
-        if len(pushes) == 1:
-            return pushes[0](frame)
-        return self._fan_out(pushes, frame)
+        wait = pushes[0](frame) if len(pushes) == 1 else self._fan_out(pushes, frame)
+        if wait is not None and not frame.interruptible and cause.interruptible:
+            return self._surely(wait)
+        return wait
 
     def send_end(self, end: Frame) -> Wait:
         """Hands an end marker to every node further down that can have had frames it closes."""
-        if self._kept and isinstance(end, End):
-            return self._behind(self._kept.copy(), lambda: self.send_end(end))
+        if before := self._kept if isinstance(end, End) else self._sure:
+            return self._behind([*before], lambda: self.send_end(end))
         return self._fan_out(self.end_routes.get(type(end), ()), end)
 
-    def keep(self, work: Awaitable[None]) -> None:
+    def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Goes on giving a reply while its giver does something else. The end of the call comes behind it."""
         task = self._run(work)
-        self._kept.add(task)
-        task.add_done_callback(self._kept.discard)
+        self._kept[task] = None
+        task.add_done_callback(lambda task: self._kept.pop(task))
+        return task
+
+    def _surely(self, wait: Awaitable[None]) -> Wait:
+        """Waits for room for what must be said, even if its giver is cancelled. The reply's end comes behind it."""
+        task = self.keep(wait)
+        self._sure[task] = None
+        task.add_done_callback(lambda task: self._sure.pop(task))
+        return asyncio.shield(task)
 
     def send_last(self, wait: Wait, turn: int, born: float) -> Wait:
         """Ends a turn behind its last frame. wait: what sending that frame returned."""
@@ -116,10 +129,15 @@ class Outlet:
 
     def close(self, cause: Cause) -> Wait:
         """The call of a handler has ended, and with it the turn that it began, if it did."""
-        if isinstance(cause, Answering) and cause.turn:
-            turn, cause.turn = cause.turn, 0
-            return self.send_last(None, turn, cause.born)
+        if isinstance(cause, Answering) and cause.turn and not cause.ended:
+            cause.ended = True
+            return self.send_last(None, cause.turn, cause.born)
         return None
+
+    def abandon(self, cause: Cause) -> None:
+        """The turn of a handler's call was given up. If a part of it must still be said, that gets its end."""
+        if self.turns.outlives(cause.turn) and (wait := self.close(cause)) is not None:
+            self.keep(wait)
 
     def _begin(self, pushes: Sequence[Push], turn: Frame) -> None:
         """A UserTurn is all that its giver says in that turn, so the end follows it at once.
@@ -132,12 +150,12 @@ class Outlet:
                 return None
             return self.send_last(self._fan_out(pushes, turn), turn.turn, turn.born)
 
-        wait = self._behind(self._kept.copy(), give) if self._kept else give()
+        wait = self._behind([*self._kept], give) if self._kept else give()
         if wait is not None:
             self.keep(wait)
 
-    async def _behind(self, kept: set[asyncio.Task[None]], step: Callable[[], Wait]) -> None:
-        await asyncio.wait(kept)
+    async def _behind(self, tasks: list[asyncio.Task[None]], step: Callable[[], Wait]) -> None:
+        await asyncio.wait(tasks)
         await done(step())
 
     def _stamp(self, frame: Frame, cause: Cause) -> None:
@@ -149,7 +167,7 @@ class Outlet:
                 turn = self.turns.open(self.node, held=frame.speculative)
             elif isinstance(cause, Answering):
                 if not cause.turn or (cause.lasting and cause.turn < self.turns.floor):
-                    cause.turn = self.turns.open(self.node)
+                    cause.turn, cause.ended = self.turns.open(self.node), False
                 turn = cause.turn
             else:
                 turn = cause.turn

@@ -15,7 +15,7 @@ from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
-from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, ReplyEnd
+from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, Pause, ReplyEnd, Resume
 from voicegraph.graph.plan import Edge, PlannedNode
 from voicegraph.ports import Form, Handler, Style
 
@@ -30,6 +30,8 @@ class Policy(Protocol):
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
     def interrupt(self, frame: Frame) -> None: ...
     def commit(self, frame: Frame) -> None: ...
+    def pause(self, frame: Frame) -> None: ...
+    def resume(self, frame: Frame) -> None: ...
     def failed(self, node: str, error: BaseException, *, fatal: bool) -> None: ...
     def notice(self, node: str, text: str) -> None: ...
     def source_done(self, node: str) -> None: ...
@@ -66,12 +68,13 @@ class RunningNode:
 
     def interrupt(self) -> None:
         """Cancels what works on a void turn. Never waits for it."""
-        for lane in self.lanes:
+        for lane in self._all_lanes():
             lane.interrupt()
         if self.turnstile is not None:
             self.turnstile.interrupt()
+        turns = self.policy.turns
         for counter in (self._arrived, self._worked):
-            for turn in [turn for turn in counter if 0 < turn < self.policy.turns.floor]:
+            for turn in [turn for turn in counter if 0 < turn < turns.floor and not turns.outlives(turn)]:
                 del counter[turn]
 
     def keep_replies_apart(self) -> None:
@@ -206,12 +209,18 @@ def _as_generator(function: Callable[[Any], Any]) -> Callable[[Any], Generator[A
 def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy) -> None:
     """Joins the nodes: after this every outlet knows where each type of frame goes, and where ends do."""
     edges = tuple(edges)
+    signals: dict[type[Frame], list[Push]] = {
+        Interrupt: [policy.interrupt],
+        Commit: [policy.commit],
+        Pause: [policy.pause],
+        Resume: [policy.resume],
+    }
     for node in nodes.values():
         if len({edge.giver for edge in edges if edge.taker == node.name and edge.frame.side == "reply"}) > 1:
             node.keep_replies_apart()
     for node in nodes.values():
         lay(node.outlet, edges, nodes)
-        node.outlet.routes = {**node.outlet.routes, Interrupt: [policy.interrupt], Commit: [policy.commit]}
+        node.outlet.routes = {**node.outlet.routes, **signals}
         node.givers = _count_givers(edges, node, nodes, policy.turns)
 
 

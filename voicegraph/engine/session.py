@@ -68,6 +68,7 @@ class Session:
         self.taps: list[Tap] = [_guarded(observer.given) for observer in observers]
         self._observers = observers
         self._over = asyncio.Event()
+        self._paused = False
         self._failure: VoicegraphError | None = None
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
@@ -151,7 +152,8 @@ class Session:
         self.turns.interrupt()
         if self._line is not None:
             self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
-        given_up = self.heard.interrupt()
+        given_up = self.heard.interrupt(self.turns.outlives)
+        self.resume(frame)
         upwards = list(reversed(self.nodes.values()))
         for node in upwards:
             node.interrupt()
@@ -164,6 +166,22 @@ class Session:
     def commit(self, frame: Frame) -> None:
         """The caller's turn is truly over."""
         self.turns.commit()
+
+    def pause(self, frame: Frame) -> None:
+        """The line falls silent and keeps what it has. What must be said to its end is not paused."""
+        if self._line is None or self._paused or self.heard.must_go_on():
+            return
+        if hasattr(self._line.instance, "pause"):
+            self._paused = True
+            self._attempt(self._line, self._line.instance.pause)
+        else:
+            self.notice(self._line.name, "cannot pause: it speaks on until the interrupt")
+
+    def resume(self, frame: Frame) -> None:
+        """The line speaks on where it was paused."""
+        if self._line is not None and self._paused:
+            self._paused = False
+            self._attempt(self._line, self._line.instance.resume)
 
     def failed(self, node: str, error: BaseException, *, fatal: bool) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
@@ -194,6 +212,7 @@ class Session:
         self._unended.discard(node)
         if self.turns.holds_of(node):
             self.interrupt(End())  # nobody is left to commit what it began
+        self.resume(End())  # or to end a pause that it began
         self._end_if_all_ended()
 
     def _end_if_all_ended(self) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from voicegraph.frames import ReplyEnd
+
 
 class OfTurn(Protocol):
     """Something that belongs to a turn: a frame, or a call of a handler. turn: 0 when it belongs to none."""
@@ -30,6 +32,7 @@ class Turns:
         self._origins: list[str] = [""]
         self._held: dict[int, asyncio.Event] = {}
         self._taken_back: set[int] = set()
+        self._must_be_said: set[int] = set()  # turns of which a part is not interruptible
 
     def open(self, origin: str, *, held: bool = False) -> int:
         """A new turn, begun by the node `origin`. Held: the line keeps its audio back until `commit`."""
@@ -45,9 +48,22 @@ class Turns:
         return self._origins[turn]
 
     def void(self, each: OfTurn) -> bool:
-        """Whether this belongs to a reply that was given up. What must be said is void only if its turn was held."""
+        """Whether this belongs to a reply that was given up, and is no part of it that must be said to its end.
+
+        The reply's end marker lives as long as such a part may still be on its way.
+        """
         turn = each.turn
-        return 0 < turn < self.floor and (each.interruptible or turn in self._taken_back)
+        if not 0 < turn < self.floor:
+            return False
+        return not self.outlives(turn) if type(each) is ReplyEnd else each.interruptible or turn in self._taken_back
+
+    def must_be_said(self, turn: int) -> None:
+        """A part of this turn is not interruptible."""
+        self._must_be_said.add(turn)
+
+    def outlives(self, turn: int) -> bool:
+        """Whether an interrupt leaves something of this turn alive. Of one that was held it does not."""
+        return turn in self._must_be_said and turn not in self._taken_back
 
     def commit(self) -> None:
         """The caller's turn is truly over: what is held may be heard."""

@@ -40,7 +40,7 @@ class Turnstile:
 
     def interrupt(self) -> None:
         """Void turns hold up nobody."""
-        self._begun = {turn for turn in self._begun if turn >= self.turns.floor}
+        self._begun = {turn for turn in self._begun if turn >= self.turns.floor or self.turns.outlives(turn)}
         self._release()
 
     def _must_wait(self, frame: Frame) -> bool:
