@@ -167,6 +167,15 @@ def test_the_delay_of_the_callers_audio_counts() -> None:
     assert answer.answer == pytest.approx(0.6)
 
 
+def test_what_must_be_said_is_no_slow_barge_in() -> None:
+    told = spoken()
+    told.at(1.3, Sentence("This call is recorded.", turn=1, interruptible=False))
+    told.heard(1.5, 1, 0.02)
+    told.at(2.0, Interrupt())
+    told.heard(3.0, 1, 1.5)
+    assert told.milestones.turns[1].barge_in is None
+
+
 def test_barge_in_is_what_is_heard_after_the_interrupt() -> None:
     told = spoken()
     told.at(1.3, UserTurn("hello", turn=1))

@@ -49,7 +49,8 @@ class Milestone(Enum):
 class TurnTimes:
     """One reply. speech_end: when the caller's last voiced sample came in; None if nobody spoke, as for a greeting.
 
-    interrupted: when an interrupt gave it up. silent: when the caller last heard a sound of it after that.
+    interrupted: when an interrupt gave it up. silent: when the caller last heard a sound of it after that. kept: a part
+    of it must be said to its end, so no interrupt silences it.
     """
 
     turn: int
@@ -57,6 +58,7 @@ class TurnTimes:
     marks: dict[Milestone, float] = field(default_factory=dict[Milestone, float])
     interrupted: float | None = None
     silent: float | None = None
+    kept: bool = False
 
     @property
     def heard(self) -> float | None:
@@ -70,7 +72,7 @@ class TurnTimes:
     @property
     def barge_in(self) -> float | None:
         """Seconds that the caller still heard a reply after the interrupt that gave it up."""
-        if self.interrupted is None or self.heard is None:
+        if self.interrupted is None or self.heard is None or self.kept:
             return None
         return (self.silent or self.interrupted) - self.interrupted
 
@@ -190,7 +192,9 @@ class Milestones:
             self.turns[frame.turn] = TurnTimes(frame.turn)
             if node != CALL:
                 self._take_speech(self.turns[frame.turn])
-        return self.turns[frame.turn]
+        times = self.turns[frame.turn]
+        times.kept = times.kept or not frame.interruptible
+        return times
 
     def _take_speech(self, times: TurnTimes) -> None:
         """What the caller said last is what the turn answers."""
