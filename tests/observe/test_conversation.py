@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -19,6 +20,7 @@ from voicegraph import (
     Transcript,
     TTSAudio,
     UserTurn,
+    Word,
 )
 from voicegraph.observe.conversation import Conversation
 
@@ -97,6 +99,22 @@ def test_words_generated_but_never_sent_to_the_voice_count_as_not_heard() -> Non
         shown.give(Token(" Bye.", turn=1))
         shown.heard(CUT)
     assert shown.lines[1].endswith("[interrupted; not heard: five. See you. Bye.]")
+
+
+def test_what_had_to_be_said_is_heard_though_what_stood_before_it_is_not() -> None:
+    states: dict[str, Literal["heard", "discarded"]] = {
+        "We open at": "heard",
+        "five.": "discarded",
+        "See you.": "heard",
+    }
+    words = tuple(Word(word, state) for text, state in states.items() for word in text.split())
+    shown = Shown()
+    with shown.conversation:
+        exchange(shown)
+        shown.heard(
+            Reply(1, SAID, "We open at See you.", 1.6, 1.6, ended=True, interrupted=True, kept=True, words=words)
+        )
+    assert shown.lines[1:] == ["   2.0   agent  We open at See you. [interrupted; not heard: five.]"]
 
 
 def test_on_a_terminal_they_are_struck_out() -> None:

@@ -50,6 +50,8 @@ class Answer:
 
     def split(self, reply: Reply) -> tuple[str, str, str]:
         """Its text so far in three: what was heard, what else goes to be spoken, what else was generated."""
+        if reply.kept:  # not heard to its end from somewhere in the middle
+            return reply.heard, " " + " ".join(word.text for word in reply.words if word.state != "heard"), ""
         spoken = " ".join(self.sentences) or reply.said
         as_generated = _letters(self.tokens).startswith(_letters(spoken))  # else it was reworded for the voice
         text = _clean(self.tokens if as_generated else spoken).lstrip()
