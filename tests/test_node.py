@@ -208,6 +208,20 @@ def test_a_line_that_is_none_is_told_what_it_lacks() -> None:
                 yield Audio(b"")
 
 
+def test_a_line_that_can_pause_can_go_on() -> None:
+    with pytest.raises(NodeDefinitionError, match=r"lacks `resume\(self\) -> None` to its `pause`"):
+
+        @node("test.node.mute_line", line=True)
+        class MuteLine:
+            async def listen(self) -> AsyncIterator[Audio]:
+                yield Audio(b"")
+
+            async def play(self, audio: TTSAudio) -> None: ...
+            def clear(self) -> None: ...
+            def pause(self) -> None: ...
+            async def drain(self) -> None: ...
+
+
 def test_a_line_that_takes_its_audio_as_a_stream_is_refused() -> None:
     with pytest.raises(NodeDefinitionError, match=r"one frame at a time: `async def play\(self, audio: TTSAudio\)"):
 

@@ -285,6 +285,7 @@ def _check_once(name: str, handlers: tuple[Handler, ...]) -> None:
 
 def _check_line(kind: NodeType) -> None:
     source = kind.source
+    pauses, resumes = hasattr(kind.target, "pause"), hasattr(kind.target, "resume")
     lacks = [
         what
         for what, there in (
@@ -292,6 +293,8 @@ def _check_line(kind: NodeType) -> None:
             ("a handler that takes TTSAudio", TTSAudio in kind.takes),
             ("`clear(self) -> None`", hasattr(kind.target, "clear")),
             ("`async drain(self) -> None`", hasattr(kind.target, "drain")),
+            ("`pause(self) -> None` to its `resume`", pauses or not resumes),
+            ("`resume(self) -> None` to its `pause`", resumes or not pauses),
         )
         if not there
     ]

@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+FIRST, LAST = 1_000.0, 2_000.0
+"""Loop time."""
+
+
 class _Skip(selectors.DefaultSelector):
-    now = 1_000.0
+    now = FIRST
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready:
             assert timeout is not None, "everybody waits for nothing"
             self.now += timeout
+            assert self.now < LAST, "it never ends"
         return ready
 
 
@@ -26,11 +31,18 @@ class StillLoop(asyncio.SelectorEventLoop):
     """Its clock stands still while something is to be done."""
 
     def __init__(self) -> None:
-        self._still = _Skip()
-        super().__init__(self._still)
+        self.still = _Skip()
+        super().__init__(self.still)
 
     def time(self) -> float:
-        return self._still.now
+        return self.still.now
+
+
+def hold_up(seconds: float) -> None:
+    """Something computes for so long, and nothing else runs meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, StillLoop)
+    loop.still.now += seconds
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

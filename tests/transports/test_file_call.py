@@ -1,65 +1,23 @@
-"""file.call: pace, playback reports, room, interrupts, and the recording."""
+"""file.call: pace, playback reports, room, and the recording."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from tests.transports.quiet_call import QuietCall, run
-from voicegraph.audio.wav import read_wav, write_wav
-from voicegraph.call import give_call
+from tests.transports.file_calls import RATE, line, listen, runs, say, voice
+from tests.transports.quiet_call import hold_up, run
+from voicegraph.audio.wav import read_wav
 from voicegraph.errors import AudioError
-from voicegraph.frames import Audio, TTSAudio
-from voicegraph.node import node_type
+from voicegraph.frames import TTSAudio
 from voicegraph.transports.file import FileCall
 
-RATE = 8_000
 KEEPS = (bytes, list, tuple, dict)
-
-
-def line(tmp_path: Path, seconds: float = 1.0, **values: Any) -> tuple[Any, QuietCall]:
-    """A line whose caller says so many seconds, and its call. To be made inside a running loop."""
-    write_wav(tmp_path / "in.wav", b"\x01\x00" * round(RATE * seconds), RATE)
-    made = node_type(FileCall).configure({"input": str(tmp_path / "in.wav"), "rate": RATE, **values})
-    call = QuietCall()
-    give_call(made, cast(Any, call))
-    return made, call
-
-
-def voice(seconds: float, turn: int = 1, sample: int = 7) -> TTSAudio:
-    return TTSAudio(sample.to_bytes(2, "little") * round(RATE * seconds), rate=RATE, turn=turn)
-
-
-def runs(pcm: bytes) -> list[tuple[int, int]]:
-    """A sound as (sample, how often it is repeated)."""
-    found: list[tuple[int, int]] = []
-    for sample in memoryview(pcm).cast("h"):
-        if found and found[-1][0] == sample:
-            found[-1] = sample, found[-1][1] + 1
-        else:
-            found.append((sample, 1))
-    return found
-
-
-async def listen(made: Any, until: float = float("inf")) -> list[tuple[float, Audio]]:
-    """What the source gives, with the loop time of it."""
-    heard: list[tuple[float, Audio]] = []
-    async for frame in made.listen():
-        heard.append((asyncio.get_running_loop().time(), frame))
-        if frame.at >= until:
-            break
-    return heard
-
-
-async def say(made: Any, chunks: Iterable[TTSAudio]) -> None:
-    for chunk in chunks:
-        await made.play(chunk)
 
 
 def test_the_file_comes_at_the_pace_of_a_caller_and_then_the_tail(tmp_path: Path) -> None:
@@ -106,15 +64,41 @@ def test_playback_is_reported_as_it_goes_and_adds_up_exactly(tmp_path: Path) -> 
     async def call() -> None:
         made, call = line(tmp_path, lead="10s")
         async with made:
-            await say(made, [voice(0.1), voice(0.07), voice(0.13)])
-            await made.drain()
-            assert call.now() - call.made == pytest.approx(0.3)
+            await say(made, [voice(0.1), voice(0.07), voice(0.14)])
+            await asyncio.sleep(0.5)
             for when, turn, seconds in call.played_at:
                 assert turn == 1
                 assert seconds == pytest.approx(when)
-            steps = [when for when, *_ in call.played_at]
+            steps = [0.0, *(when for when, *_ in call.played_at)]
             assert all(b - a < 0.021 for a, b in pairwise(steps))
-            assert call.heard(1) == 0.1 + 0.07 + 0.13
+            assert steps[-1] == pytest.approx(0.31)
+            assert call.heard(1) == 2_480 / RATE
+
+    run(call())
+
+
+def test_more_to_say_is_no_reason_to_report_more_often(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, lead="10s")
+        async with made:
+            for _ in range(10):
+                await made.play(voice(0.1))
+                await asyncio.sleep(0.007)
+            before = len(call.played_at)
+            await asyncio.sleep(0.5)
+            assert 24 <= len(call.played_at) - before <= 26
+
+    run(call())
+
+
+def test_all_is_told_when_drain_returns_however_late(tmp_path: Path) -> None:
+    async def call() -> None:
+        made, call = line(tmp_path, lead="10s")
+        async with made:
+            await made.play(voice(0.1))
+            hold_up(0.5)
+            await made.drain()
+            assert call.heard(1) == 0.1
 
     run(call())
 
@@ -128,31 +112,6 @@ def test_it_takes_no_more_than_its_lead(tmp_path: Path) -> None:
                 await made.play(voice(0.15))
                 taken.append(call.now() - call.made)
         assert taken == pytest.approx([0.0, 0.0, 0.1, 0.25, 0.4])
-
-    run(call())
-
-
-def test_clear_silences_it_at_once(tmp_path: Path) -> None:
-    async def call() -> None:
-        made, call = line(tmp_path, lead="10s", output=str(tmp_path / "out.wav"))
-        async with made:
-            source = asyncio.create_task(listen(made))
-            await asyncio.sleep(0.5)
-            await say(made, [voice(0.2), voice(0.2), voice(0.2)])
-            await asyncio.sleep(0.25)
-            made.clear()
-            reported = len(call.played_at)
-            assert call.heard(1) == pytest.approx(0.25)
-            await made.drain()
-            assert call.now() - call.made == pytest.approx(0.75)
-            await asyncio.sleep(0.25)
-            assert len(call.played_at) == reported
-            await made.play(voice(0.1, turn=2, sample=9))
-            await made.drain()
-            assert call.heard(2) == 0.1
-            await source
-        expected = [(0, 4_000), (7, 2_000), (0, 2_000), (9, 800), (0, 7_200)]
-        assert runs(read_wav(tmp_path / "out.wav", RATE)) == expected
 
     run(call())
 
@@ -177,13 +136,13 @@ def test_a_call_that_breaks_off_keeps_what_was_heard(tmp_path: Path) -> None:
             source = asyncio.create_task(listen(made))
             await asyncio.sleep(0.1)
             await made.play(voice(5.0))
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.205)
             source.cancel()
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
         run(call())
-    assert runs(read_wav(tmp_path / "out.wav", RATE)) == [(0, 800), (7, 1_600)]
+    assert runs(read_wav(tmp_path / "out.wav", RATE)) == [(0, 800), (7, 1_640)]
 
 
 def held(kept: object) -> int:

@@ -67,8 +67,14 @@ def line(**values: Any) -> tuple[Any, QuietCall]:
     return made, call
 
 
-def voice(blocks: float, turn: int = 1, sample: int = 7) -> TTSAudio:
-    return TTSAudio(sample.to_bytes(2, "little") * round(RATE * blocks / 50), rate=RATE, turn=turn)
+def voice(blocks: float, turn: int = 1, sample: int = 7, *, must: bool = False) -> TTSAudio:
+    """must: it must be said to its end."""
+    pcm = sample.to_bytes(2, "little") * round(RATE * blocks / 50)
+    return TTSAudio(pcm, rate=RATE, turn=turn, interruptible=not must)
+
+
+def samples(sound: bytes) -> list[int]:
+    return memoryview(sound).cast("h").tolist()
 
 
 async def say(made: Any, *chunks: TTSAudio) -> None:
@@ -160,8 +166,8 @@ def test_the_loudspeaker_gets_the_voice_and_silence_around_it(device: FakeDevice
         async with made:
             assert await device.turn() == bytes(len(BLOCK))
             await say(made, voice(1.5), voice(1, sample=9))
-            samples = memoryview(await device.turn(3)).cast("h").tolist()
-        assert samples == [7] * 240 + [9] * 160 + [0] * 80
+            played = samples(await device.turn(3))
+        assert played == [7] * 240 + [9] * 160 + [0] * 80
 
     run(call())
 
@@ -175,7 +181,7 @@ def test_played_is_told_when_it_comes_out_and_adds_up_exactly(device: FakeDevice
             await device.turn(5)
         assert [when for when, *_ in call.played_at] == pytest.approx([0.03, 0.05, 0.07, 0.09])
         assert [seconds for *_, seconds in call.played_at] == pytest.approx([0.02, 0.04, 0.06, 0.07])
-        assert call.heard(1) == sum(chunk.seconds for chunk in chunks)
+        assert call.heard(1) == sum(len(chunk.pcm) for chunk in chunks) / (2 * RATE)
 
     run(call())
 
@@ -198,7 +204,7 @@ def test_clear_silences_it_and_lets_drain_go(device: FakeDevice) -> None:
         made, call = line(lead="10s")
         async with made:
             await say(made, voice(10))
-            assert set(memoryview(await device.turn()).cast("h").tolist()) == {7}
+            assert set(samples(await device.turn())) == {7}
             draining = asyncio.create_task(made.drain())
             await asyncio.sleep(0)
             made.clear()
@@ -206,9 +212,84 @@ def test_clear_silences_it_and_lets_drain_go(device: FakeDevice) -> None:
             await draining
             assert call.heard(1) == pytest.approx(0.02)
             await say(made, voice(1, turn=2, sample=9))
-            assert set(memoryview(await device.turn()).cast("h").tolist()) == {9}
+            assert set(samples(await device.turn())) == {9}
             await made.drain()
             assert call.heard(2) == pytest.approx(0.02)
+
+    run(call())
+
+
+def test_a_clear_has_the_last_word_on_what_was_heard(device: FakeDevice) -> None:
+    """What the device has got is heard, although it has not come out yet; it is told once."""
+
+    async def call() -> None:
+        made, call = line(lead="10s")
+        async with made:
+            await say(made, voice(10), voice(1, turn=2))
+            await device.turn(4)
+            assert call.heard(1) == pytest.approx(0.06)
+            made.clear()
+            assert call.heard(1) == pytest.approx(0.08)
+            told = list(call.played_at)
+            await device.turn(4)
+            assert call.played_at == told
+
+    run(call())
+
+
+def test_a_pause_is_silence_and_then_the_next_sample(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line(lead="10s")
+        async with made:
+            await say(made, voice(1.5), voice(1.5, sample=9))
+            assert samples(await device.turn(1)) == [7] * 160
+            draining = asyncio.create_task(made.drain())
+            made.pause()
+            made.pause()
+            assert await device.turn(10) == bytes(10 * len(BLOCK))
+            assert call.heard(1) == 0.02
+            assert not draining.done()
+            made.resume()
+            made.resume()
+            assert samples(await device.turn(3)) == [7] * 80 + [9] * 240 + [0] * 160
+            await draining
+            assert call.heard(1) == 0.06
+
+    run(call())
+
+
+def test_in_a_pause_room_comes_only_by_a_clear(device: FakeDevice) -> None:
+    async def call() -> None:
+        made, _ = line(lead="40ms")
+        async with made:
+            made.pause()
+            saying = asyncio.create_task(say(made, voice(3), voice(1, turn=2, sample=9)))
+            await device.turn(10)
+            assert not saying.done()
+            made.clear()
+            await saying
+            assert await device.turn() == bytes(len(BLOCK))
+            made.resume()
+            assert samples(await device.turn()) == [9] * 160
+
+    run(call())
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_must_be_said_survives_an_interrupt_and_moves_up(paused: bool, device: FakeDevice) -> None:
+    async def call() -> None:
+        made, call = line(lead="10s")
+        async with made:
+            await say(made, voice(3), voice(1, sample=8, must=True), voice(1, sample=9))
+            await device.turn()
+            if paused:
+                made.pause()
+            made.clear()
+            made.resume()
+            await say(made, voice(1, turn=2, sample=10))
+            assert samples(await device.turn(3)) == [8] * 160 + [10] * 160 + [0] * 160
+            await made.drain()
+            assert (call.heard(1), call.heard(2)) == (0.04, 0.02)
 
     run(call())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from math import inf, isfinite
 from typing import Annotated, Any
 
 from voicegraph.audio.wav import check_readable, check_writable, read_wav, write_wav
@@ -18,8 +20,6 @@ from voicegraph.transports.playout import Playout
 FRAMES_PER_SECOND = 50
 REPORT_EVERY = 0.02
 """Seconds between two reports of what has been played."""
-LEAST_GAP = 0.001
-"""Seconds. Two pieces of a reply nearer to each other than this were meant to join; rounding would make them click."""
 
 
 @node("file.call", line=True, live=False)
@@ -44,11 +44,10 @@ class FileCall:
     def __post_init__(self) -> None:
         self._caller = b""
         self._began: float | None = None
-        self._playout = Playout()
-        self._agent: list[tuple[float, bytes]] = []  # what is recorded, with when (loop time) it begins to be heard
+        self._recorded: list[tuple[float, bytes]] = []  # what was heard of the agent, with the loop time of it
+        self._playout = Playout(self.rate, self._record if self.output is not None else None)
         self._reporting: asyncio.TimerHandle | None = None
-        self._silent = asyncio.Event()
-        self._silent.set()
+        self._moved = asyncio.Event()  # what is queued will be heard sooner than it seemed
 
     def warm(self) -> None:
         """Finds fault with the files before models are loaded."""
@@ -63,7 +62,7 @@ class FileCall:
         return self
 
     async def __aexit__(self, *_: Any) -> None:
-        self.clear()
+        self.pause()
         if self.output is not None and self._began is not None:
             await self.call.offload(self._save, self.output, self._began, self.call.now())
 
@@ -81,31 +80,33 @@ class FileCall:
 
     async def play(self, audio: Annotated[TTSAudio, Rate("rate")]) -> None:
         """Waits until there is room."""
-        wait = self._playout.room_at(self.lead) - self.call.now()
-        if wait > 0:
-            await asyncio.sleep(wait)
-        start = self._playout.add(audio.turn, audio.seconds, self.call.now())
-        if self.output is not None:
-            self._agent.append((start, audio.pcm))
-        self._silent.clear()
-        if self._reporting is None:
-            self._report()
+        await self._until(self.lead)
+        self._playout.add(audio, self.call.now())
+        self._report()
 
     def clear(self) -> None:
-        now = self.call.now()
-        self._tell(self._playout.clear(now))
-        while self._agent and self._agent[-1][0] >= now:
-            self._agent.pop()
-        if self._agent:
-            start, pcm = self._agent[-1]
-            self._agent[-1] = start, pcm[: 2 * round((now - start) * self.rate)]
-        if self._reporting is not None:
-            self._reporting.cancel()
-            self._reporting = None
-        self._silent.set()
+        self._tell(self._playout.clear(self.call.now()))
+        self._moved.set()
+
+    def pause(self) -> None:
+        self._tell(self._playout.pause(self.call.now()))
+
+    def resume(self) -> None:
+        self._playout.resume(self.call.now())
+        self._report()
+        self._moved.set()
 
     async def drain(self) -> None:
-        await self._silent.wait()
+        await self._until(0.0)
+        self._report()
+
+    async def _until(self, left: float) -> None:
+        """Waits until no more than so many seconds are still to be heard, whenever that comes to be."""
+        while (when := self._playout.room_at(left)) > self.call.now():
+            self._moved.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(when if when < inf else None):
+                    await self._moved.wait()
 
     def _input(self) -> str:
         if self.input is None:
@@ -113,26 +114,26 @@ class FileCall:
         return self.input
 
     def _report(self) -> None:
-        """Tells the call what has been heard, again and again until there is no more."""
-        now = self.call.now()
-        self._tell(self._playout.advance(now))
-        if self._playout.end > now:
-            when = min(now + REPORT_EVERY, self._playout.end)
-            self._reporting = asyncio.get_running_loop().call_at(when, self._report)
-        else:
-            self._reporting = None
-            self._silent.set()
+        self._tell(self._playout.advance(self.call.now()))
 
     def _tell(self, heard: dict[int, float]) -> None:
+        """Tells the call what has been heard, and will again while there is more to hear."""
         for turn, seconds in heard.items():
             self.call.played(turn, seconds)
+        if self._reporting is not None:
+            self._reporting.cancel()
+            self._reporting = None
+        if isfinite(self._playout.end):
+            when = min(self.call.now() + REPORT_EVERY, self._playout.end)
+            self._reporting = asyncio.get_running_loop().call_at(when, self._report)
+
+    def _record(self, at: float, turn: int, pcm: bytes) -> None:
+        self._recorded.append((at, pcm))
 
     def _save(self, path: str, began: float, ended: float) -> None:
         """Writes the agent's side of the call, silence included."""
         sound = bytearray()
-        for start, pcm in (*self._agent, (ended, b"")):
-            gap = round((start - began) * self.rate) - len(sound) // 2
-            if gap > LEAST_GAP * self.rate:
-                sound += bytes(2 * gap)
-            sound += pcm
+        for at, pcm in (*self._recorded, (ended, b"")):
+            position = round(at * self.rate) - round(began * self.rate)
+            sound += bytes(max(0, 2 * position - len(sound))) + pcm
         write_wav(path, bytes(sound), self.rate)

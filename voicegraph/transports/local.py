@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated, Any, Protocol
@@ -16,6 +15,7 @@ from voicegraph.errors import AudioError
 from voicegraph.frames import Audio, TTSAudio
 from voicegraph.node import node
 from voicegraph.ports import Rate
+from voicegraph.transports.playout import Playout
 
 FRAMES_PER_SECOND = 50
 
@@ -53,6 +53,7 @@ class LocalCall:
         self._caller: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._moved = asyncio.Event()
         self._device = _Opened()
+        self._told: dict[int, float] = {}
         self._listening = False
         self._over = False  # nothing is played any more
 
@@ -100,8 +101,15 @@ class LocalCall:
         self._to_play.add(audio)
 
     def clear(self) -> None:
-        self._to_play.clear()
+        """What the device has got cannot be taken back: it counts as heard, since this is the last word on the rest."""
+        self._tell(self._to_play.clear())
         self._moved.set()
+
+    def pause(self) -> None:
+        self._to_play.pause()
+
+    def resume(self) -> None:
+        self._to_play.resume()
 
     async def drain(self) -> None:
         await self._until(0.0)
@@ -110,7 +118,7 @@ class LocalCall:
 
     async def _until(self, left: float) -> None:
         """Waits until no more than so many seconds are still to be handed to the device, if it is there."""
-        while self._to_play.seconds > left and not self._over:
+        while not (self._to_play.has_room(left) or self._over):
             self._moved.clear()
             await self._moved.wait()
 
@@ -118,8 +126,15 @@ class LocalCall:
         if self._listening:  # what comes before is nobody's yet, and would all be late
             self._caller.put_nowait(heard)
         self._moved.set()
+        if played:
+            asyncio.get_running_loop().call_later(self._device.latency, self._tell, played)
+
+    def _tell(self, played: dict[int, float]) -> None:
+        """Tells the call, unless a `clear` has told of it before it came out."""
         for turn, seconds in played.items():
-            asyncio.get_running_loop().call_later(self._device.latency, self.call.played, turn, seconds)
+            if seconds > self._told.get(turn, 0.0):
+                self._told[turn] = seconds
+                self.call.played(turn, seconds)
 
     def _gone(self) -> None:
         """The device has stopped. If not because the call is over, the call is over because of that."""
@@ -159,50 +174,51 @@ class _Opened:
 
 
 class _ToPlay:
-    """What the loudspeaker has not got yet: filled by the loop, emptied by the device's thread."""
+    """What the loudspeaker has not got yet: filled by the loop, emptied by the device's thread, which is its clock."""
 
     def __init__(self, rate: int) -> None:
-        self._rate = rate
         self._lock = threading.Lock()
-        self._chunks: deque[TTSAudio] = deque()
-        self._offset = 0  # bytes of the first chunk that are played
-        self._finished: dict[int, float] = {}
+        self._sound: list[bytes] = []
+        self._playout = Playout(rate, lambda _at, _turn, pcm: self._sound.append(pcm))
+        self._samples = 0  # that the device has taken, silence included
+        self._played: dict[int, float] = {}
 
     @property
-    def seconds(self) -> float:
-        with self._lock:
-            return sum(chunk.seconds for chunk in self._chunks) - self._offset / (2 * self._rate)
+    def _now(self) -> float:
+        return self._samples / self._playout.rate
 
-    def add(self, chunk: TTSAudio) -> None:
+    def has_room(self, lead: float) -> bool:
+        """Whether no more than so many seconds are left."""
         with self._lock:
-            self._chunks.append(chunk)
+            return self._playout.room_at(lead) <= self._now
 
-    def clear(self) -> None:
+    def add(self, audio: TTSAudio) -> None:
         with self._lock:
-            if self._offset:
-                turn = self._chunks[0].turn
-                self._finished[turn] = self._finished.get(turn, 0.0) + self._offset / (2 * self._rate)
-            self._chunks.clear()
-            self._offset = 0
+            self._playout.add(audio, self._now)
+
+    def pause(self) -> None:
+        with self._lock:
+            self._playout.pause(self._now)
+
+    def resume(self) -> None:
+        with self._lock:
+            self._playout.resume(self._now)
+
+    def clear(self) -> dict[int, float]:
+        """Drops what may be dropped. Returns the seconds taken in all of each turn."""
+        with self._lock:
+            self._playout.clear(self._now)
+            return dict(self._played)
 
     def take(self, size: int) -> tuple[bytes, dict[int, float]]:
-        """So many bytes, padded with silence, and the seconds played in all of each turn that is in them."""
-        sound = bytearray()
-        played: dict[int, float] = {}
+        """So many bytes, padded with silence, and the seconds taken in all of each turn that is in them."""
         with self._lock:
-            while self._chunks and len(sound) < size:
-                chunk = self._chunks[0]
-                before = self._finished.get(chunk.turn, 0.0)
-                end = self._offset + size - len(sound)
-                sound += chunk.pcm[self._offset : end]
-                if end < len(chunk.pcm):
-                    self._offset = end
-                    played[chunk.turn] = before + end / (2 * self._rate)
-                else:
-                    self._chunks.popleft()
-                    self._offset = 0
-                    played[chunk.turn] = self._finished[chunk.turn] = before + chunk.seconds
-        return bytes(sound.ljust(size, b"\0")), played
+            self._samples += size // 2
+            news = self._playout.advance(self._now)
+            self._played |= news
+            sound = b"".join(self._sound)
+            self._sound.clear()
+        return sound.ljust(size, b"\0"), news
 
 
 def open_device(
