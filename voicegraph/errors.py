@@ -7,6 +7,7 @@ VoicegraphError
 ├── GraphError            a graph file is wrong; carries every diagnostic (voicegraph.graph.diagnostics)
 ├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
 ├── AudioError            a sound file or a sound device cannot be used
+├── ProviderError         a vendor's service failed or refused; says which, why, and what to do
 └── CallFailed            a call could not go on; carries the node that failed
 
 A user's mistake ends in one of these, whose text says what to do. Anything else that escapes is our bug.
@@ -47,6 +48,18 @@ class ModelError(VoicegraphError):
 
 class AudioError(VoicegraphError):
     """A sound file or a sound device cannot be used."""
+
+
+class ProviderError(VoicegraphError):
+    """A vendor's service failed or refused. Its text holds no key, no header and nothing that a caller said.
+
+    retryable: the same request may succeed later, as after a dropped connection; a wrong key is not.
+    """
+
+    def __init__(self, vendor: str, message: str, *, retryable: bool) -> None:
+        super().__init__(f"{vendor}: {message}")
+        self.vendor = vendor
+        self.retryable = retryable
 
 
 class CallFailed(VoicegraphError):
