@@ -8,6 +8,7 @@ VoicegraphError
 ├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
 ├── AudioError            a sound file or a sound device cannot be used
 ├── ProviderError         a vendor's service failed or refused; says which, why, and what to do
+├── VirtualTimeError      something that cannot be in virtual time (voicegraph.testing.virtual)
 └── CallFailed            a call could not go on; carries the node that failed
 
 A user's mistake ends in one of these, whose text says what to do. Anything else that escapes is our bug.

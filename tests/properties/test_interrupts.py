@@ -1,260 +1,191 @@
-"""Random chains of nodes, kind and hostile, under random interrupts: what the engine promises holds for all of them."""
+"""Random graphs of nodes, kind and hostile, under random interrupts: what the engine promises holds for all of them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.engine.calls import Log, ScriptedLine, plan
-from voicegraph import Interrupt, SpeechStarted, SpeechStopped, Token, TTSAudio, UserTurn, node
-from voicegraph.engine.jumping import JumpingLoop
-from voicegraph.engine.session import Session
-
-TOKENS = 25
-
-
-@node("property.boss")
-def boss(frame: SpeechStarted | SpeechStopped) -> UserTurn | Interrupt:
-    """Speech interrupts; its end is a turn."""
-    return Interrupt() if isinstance(frame, SpeechStarted) else UserTurn("go")
-
-
-@node("property.interrupts")
-def interrupts(frame: SpeechStarted) -> Interrupt:
-    """Speech interrupts."""
-    return Interrupt()
-
-
-@node("property.llm")
-class LLM:
-    """Counts, a token every few milliseconds."""
-
-    pause: float = 0.0
-
-    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
-        for number in range(TOKENS):
-            if self.pause:
-                await asyncio.sleep(self.pause)
-            yield Token(str(number))
-
-
-@node("property.inline_llm")
-def inline_llm(turn: UserTurn) -> Iterator[Token]:
-    """Counts, all at once."""
-    for number in range(TOKENS):
-        yield Token(str(number))
-
-
-@node("property.direct_llm")
-def direct_llm(frame: SpeechStopped) -> Iterator[Token]:
-    """Counts in answer to the pause itself."""
-    for number in range(TOKENS):
-        yield Token(str(number))
-
-
-@node("property.inline")
-def inline(token: Token) -> Token:
-    """Passes on."""
-    return Token(token.text)
-
-
-@node("property.same")
-def same(token: Token) -> Token:
-    """Passes the very frame on."""
-    return token
-
-
-@node("property.generator")
-def generator(token: Token) -> Iterator[Token]:
-    """Passes on, from a generator."""
-    yield Token(token.text)
-
-
-@node("property.slow")
-class Slow:
-    """Takes a while for each token, and for letting go."""
-
-    async def on_token(self, token: Token) -> Token:
-        try:
-            await asyncio.sleep(0.01)
-        finally:
-            await asyncio.sleep(0.03)
-        return Token(token.text)
-
-
-@node("property.stream")
-class Stream:
-    """Passes a turn's tokens on as a stream."""
-
-    async def each(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Token]:
-        async for token in tokens:
-            yield Token(token.text)
-
-
-@node("property.concurrent", concurrency=1)
-class Async:
-    """Passes on, from a task."""
-
-    async def on_token(self, token: Token) -> AsyncIterator[Token]:
-        yield Token(token.text)
-
-
-KIND = [inline, same, generator, Slow, Stream, Async]
-
-
-@node("property.swallows")
-class Swallows:
-    """Swallows its cancellation and speaks on."""
-
-    async def on_token(self, token: Token) -> AsyncIterator[Token]:
-        for _ in range(3):
-            with suppress(asyncio.CancelledError):
-                await asyncio.sleep(0.005)
-            yield Token(token.text)
-
-
-@node("property.hangs")
-class Hangs:
-    """Hangs when it is to let go."""
-
-    async def each(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Token]:
-        try:
-            async for token in tokens:
-                yield Token(token.text)
-                await asyncio.sleep(0.001)
-        except asyncio.CancelledError:
-            await asyncio.sleep(5.0)
-            yield Token("late")
-
-
-@node("property.raises")
-class Raises:
-    """Raises now and then, and when it lets go."""
-
-    async def on_token(self, token: Token) -> AsyncIterator[Token]:
-        try:
-            if int(token.text or 0) % 7 == 3:
-                raise ValueError("seven")
-            yield Token(token.text)
-            await asyncio.sleep(0.001)
-        except asyncio.CancelledError:
-            raise RuntimeError("no") from None
-
-
-@node("property.late")
-class Late:
-    """Gives what it kept of the reply before."""
-
-    def __post_init__(self) -> None:
-        self.kept: list[Token] = []
-
-    async def each(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Token]:
-        async for token in tokens:
-            self.kept.append(token)
-            yield self.kept.pop(0) if len(self.kept) > 3 else Token(token.text)
-
-
-@node("property.failing")
-def failing(token: Token) -> Token:
-    """Cannot do anything."""
-    raise RuntimeError("never")
-
-
-HOSTILE = [Swallows, Hangs, Raises, Late, failing]
-
-
-@node("property.tts")
-class Voice:
-    """20 ms a token."""
-
-    async def on_token(self, token: Token) -> TTSAudio:
-        return TTSAudio(bytes(640), text=token.text)
-
-
-schedules = st.lists(
-    st.one_of(
-        st.just("start"), st.just("stop"), st.floats(0.001, 0.4, allow_nan=False).map(lambda pause: round(pause, 3))
-    ),
-    max_size=14,
+from tests.engine.calls import Log, plan
+from tests.properties import nodes
+from tests.properties.nodes import (
+    HOSTILE,
+    KIND,
+    MUST,
+    THREADED,
+    TOKENS,
+    DirectLLM,
+    EagerLLM,
+    InlineLLM,
+    Late,
+    Line,
+    Same,
+    SentenceVoice,
+    Voice,
+    all_stale,
+    origin,
 )
+from voicegraph import Frame, Interrupt, SpeechStarted, SpeechStopped
+from voicegraph.engine.jumping import JumpingLoop
+from voicegraph.engine.lanes import ENDS
+from voicegraph.engine.session import Session
+from voicegraph.graph.plan import Plan
+from voicegraph.testing.virtual import run_virtual
 
 
-def call(schedule: list[Any], brain: Any, chain: list[Any]) -> tuple[Session, Log, int]:
-    steps: list[Any] = []
+@dataclass(frozen=True)
+class Made:
+    """A random graph: a brain, nodes that each take from one or two before them, a voice that takes what is left over.
+
+    givers: for each node, places of those it takes from; 0 is the brain.
+    """
+
+    brain: Any
+    kinds: Sequence[Any]
+    givers: Sequence[frozenset[int]]
+    voice: Any
+    must: bool
+
+    def plan(self, script: list[Any]) -> Plan:
+        names = ["llm", *(f"n{index}" for index in range(1, len(self.kinds) + 1))]
+        taken = {place for givers in self.givers for place in givers}
+        flow = ["line -> llm", "line -> boss"] if self.brain is DirectLLM else ["line -> boss -> llm"]
+        flow += [f"{names[g]} -> {names[i]}" for i, givers in enumerate(self.givers, 1) for g in sorted(givers)]
+        flow += [f"{name} -> tts" for place, name in enumerate(names) if place not in taken]
+        each = dict(zip(names[1:], self.kinds, strict=True))
+        boss = nodes.interrupts if self.brain is DirectLLM else nodes.boss
+        return plan(
+            {"line": Line, "boss": boss, "llm": self.brain, **each, "tts": self.voice},
+            *flow,
+            "tts -> line",
+            config={
+                "line": {"script": script},
+                "llm": {"must": self.must},
+                **{name: {"name": name} for name in (*each, "tts")},
+            },
+        )
+
+    def ways(self) -> int:
+        """How many ways lead from the brain to the voice."""
+        count = [1]
+        for givers in self.givers:
+            count.append(sum(count[giver] for giver in givers))
+        taken = {place for givers in self.givers for place in givers}
+        return sum(ways for place, ways in enumerate(count) if place not in taken)
+
+
+@st.composite
+def graphs(draw: st.DrawFn, kinds: list[Any]) -> Made:
+    chosen = draw(st.lists(st.sampled_from(kinds), max_size=5))
+    return Made(
+        draw(st.sampled_from([nodes.LLM, EagerLLM, InlineLLM, DirectLLM])),
+        chosen,
+        [draw(st.frozensets(st.integers(0, place), min_size=1, max_size=2)) for place in range(len(chosen))],
+        draw(st.sampled_from([Voice, SentenceVoice])),
+        draw(st.booleans()),
+    )
+
+
+pauses = st.floats(0.001, 0.4, allow_nan=False).map(lambda pause: round(pause, 3))
+schedules = st.lists(st.one_of(st.just("start"), st.just("stop"), pauses), max_size=14)
+
+
+class Bounds:
+    """An observer that looks into every inbox each time that something is given."""
+
+    def __init__(self) -> None:
+        self.session: Session | None = None
+
+    def given(self, node: str, frame: Frame) -> None:
+        assert self.session is not None
+        for each in self.session.nodes.values():
+            for lane in each.lanes:
+                waiting = [f for f in lane.inbox._frames if type(f) not in ENDS]  # pyright: ignore[reportPrivateUsage]
+                self.session_keeps_bound = len(waiting) <= lane.inbox.bound
+                assert self.session_keeps_bound, f"{each.name} has {len(waiting)} frames waiting"
+
+    def played(self, turn: int, seconds: float) -> None:
+        """Nothing changes by it."""
+
+
+async def call(made: Made, schedule: list[Any]) -> tuple[Session, Log, int]:
+    """One call to its end. Also how many tasks are left a while after it."""
+    script: list[Any] = []
     for index, step in enumerate([*schedule, "stop"]):
         at = float(index)
-        steps.append({"start": SpeechStarted(at=at), "stop": SpeechStopped(at=at)}.get(step, step))
-    names = [f"n{index}" for index in range(len(chain))]
-    decides = interrupts if brain is direct_llm else boss
-    nodes = {"line": ScriptedLine, "boss": decides, "llm": brain, **dict(zip(names, chain, strict=True)), "tts": Voice}
-    flow = " -> ".join(["llm", *names, "tts", "line"])
-    first = ["line -> llm", "line -> boss"] if brain is direct_llm else ["line -> boss -> llm"]
-    made = plan(nodes, *first, flow, config={"line": {"script": steps}})
-
-    async def go() -> tuple[Session, Log, int]:
-        log = Log()
-        session = Session(made, observers=(log,))
-        async with asyncio.timeout(300):
-            await session.run()
-        left = len(asyncio.all_tasks()) - 1
-        return session, log, left
-
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        return runner.run(go())
+        script.append({"start": SpeechStarted(at=at), "stop": SpeechStopped(at=at)}.get(step, step))
+    log, bounds = Log(), Bounds()
+    session = bounds.session = Session(made.plan(script), observers=(log,))
+    session.taps.append(bounds.given)
+    async with asyncio.timeout(300):
+        await session.run()
+    await asyncio.sleep(10.0)  # the worst of them hangs for five seconds
+    return session, log, len(asyncio.all_tasks()) - 1
 
 
-def check_no_stale_frame(session: Session, log: Log) -> None:
+def check_guarantee(made: Made, session: Session, log: Log) -> None:
+    """No stale frame is given, or comes to a node or the line; frames keep their order on every way."""
+    assert all_stale(session) == []
     opened, floor = 0, 0
-    for _, frame in log.frames:
+    for giver, frame in log.frames:
         if isinstance(frame, Interrupt):
             floor = opened + 1
         elif frame.turn:
-            assert frame.turn >= floor, f"{frame} was given after the interrupt of its turn"
+            assert frame.turn >= floor or not frame.interruptible, f"{giver} gave {frame} after its interrupt"
             opened = max(opened, frame.turn)
-    interrupts = [at for at, (_, frame) in zip(log.times, log.frames, strict=True) if isinstance(frame, Interrupt)]
     line = session.nodes["line"].instance
-    first_given: dict[int, float] = {}
-    for at, (_, frame) in zip(log.times, log.frames, strict=True):
-        if frame.turn:
-            first_given.setdefault(frame.turn, at)
-    for at, audio in zip(line.times, line.heard, strict=True):
-        assert not any(first_given[audio.turn] <= interrupt < at for interrupt in interrupts)
     turns = [audio.turn for audio in line.heard]
     assert turns == sorted(turns)
+    assert turns == [origin(audio.text).turn for audio in line.heard]
+    if not {Same, Late}.isdisjoint(made.kinds):  # they do not tell which way a frame came
+        return
+    for each in session.nodes.values():
+        ways: dict[tuple[Any, ...], list[int]] = {}
+        for came in getattr(each.instance, "seen", ()):
+            ways.setdefault((came.turn, *came.path), []).append(came.number)
+        for way, numbers in ways.items():
+            assert numbers == sorted(numbers), f"{each.name} got {way} out of order"
 
 
-brains = st.sampled_from([LLM, inline_llm, direct_llm])
+@settings(max_examples=120, deadline=None)
+@given(made=graphs([*KIND, *HOSTILE]), schedule=schedules, seed=st.integers(0, 9))
+def test_nothing_of_an_interrupted_reply_comes_anywhere(made: Made, schedule: list[Any], seed: int) -> None:
+    session, log, left = run_virtual(call(made, schedule), seed=seed)
+    check_guarantee(made, session, log)
+    assert left == 0
 
 
-@settings(max_examples=150, deadline=None)
-@given(schedule=schedules, brain=brains, chain=st.lists(st.sampled_from([*KIND, *HOSTILE]), max_size=4))
-def test_nothing_of_an_interrupted_reply_is_given(schedule: list[Any], brain: Any, chain: list[Any]) -> None:
-    session, log, _ = call(schedule, brain, chain)
-    check_no_stale_frame(session, log)
-    for node_at_work in session.nodes.values():
-        assert all(len(lane.inbox) <= lane.inbox.bound for lane in node_at_work.lanes)
+@settings(max_examples=20, deadline=None)
+@given(made=graphs([*KIND, *THREADED]), schedule=schedules)
+def test_not_even_from_a_thread(made: Made, schedule: list[Any]) -> None:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        session, log, _ = runner.run(call(made, schedule))
+    check_guarantee(made, session, log)
 
 
-@settings(max_examples=100, deadline=None)
-@given(schedule=schedules, brain=brains, chain=st.lists(st.sampled_from(KIND), max_size=4))
-def test_nothing_else_is_lost_or_out_of_order(schedule: list[Any], brain: Any, chain: list[Any]) -> None:
-    session, log, left = call(schedule, brain, chain)
-    check_no_stale_frame(session, log)
+@settings(max_examples=120, deadline=None)
+@given(made=graphs(KIND), schedule=schedules, seed=st.integers(0, 9))
+def test_nothing_else_is_lost_or_out_of_order(made: Made, schedule: list[Any], seed: int) -> None:
+    session, log, left = run_virtual(call(made, schedule), seed=seed)
+    check_guarantee(made, session, log)
     assert left == 0
     assert not session.faults
-    heard: dict[int, list[str]] = {}
+    heard: dict[int, Counter[int]] = {}
     for audio in session.nodes["line"].instance.heard:
-        heard.setdefault(audio.turn, []).append(audio.text)
-    numbers = [str(number) for number in range(TOKENS)]
-    for turn, texts in heard.items():
-        assert texts == numbers[: len(texts)], f"turn {turn} is out of order"
+        came = origin(audio.text)
+        heard.setdefault(came.turn, Counter())[came.number] += 1
+    ways = made.ways()
+    must = {origin(frame.text) for giver, frame in log.frames if giver == "llm" and not frame.interruptible}  # type: ignore[attr-defined]
+    assert {came.number for came in must} <= set(MUST)
+    for came in must:
+        assert heard[came.turn][came.number] == ways, f"{came} had to be said"
     for reply in session.replies():
+        assert reply.over
         if not reply.interrupted:
-            assert heard[reply.turn] == numbers, f"turn {reply.turn} was not interrupted and lost something"
-            assert reply.over
+            assert heard[reply.turn] == dict.fromkeys(range(TOKENS), ways), f"turn {reply.turn} lost something"
             assert reply.heard == reply.said

@@ -28,9 +28,11 @@ async def offload_stream(produce: Callable[[Callable[[T], bool]], None]) -> Asyn
     items: asyncio.Queue[tuple[T] | None] = asyncio.Queue()
     room = threading.Semaphore(AHEAD)
     closed = threading.Event()
+    consumer = threading.get_ident()
 
     def emit(item: T) -> bool:
-        while not room.acquire(timeout=0.05):
+        # A loop in virtual time runs `produce` in its consumer's thread: then nobody can make room meanwhile.
+        while threading.get_ident() != consumer and not room.acquire(timeout=0.05):
             if closed.is_set():
                 return False
         if not closed.is_set():
