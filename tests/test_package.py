@@ -13,8 +13,9 @@ from voicegraph.frames import FRAME_TYPES, Frame, Token
 PACKAGE = Path(voicegraph.__file__).parent
 
 LAYERS = [
-    {"errors", "frames", "durations", "shared", "models", "audio"},
+    {"errors", "frames", "durations", "settings", "shared", "models", "audio"},
     {"call", "ports", "node"},
+    {"turn_taking"},
     {"graph"},
     {"engine"},
     {"testing", "providers", "processors", "transports", "observe"},

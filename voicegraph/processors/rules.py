@@ -4,42 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from voicegraph.frames import Token, UserTurn
 from voicegraph.node import node
 from voicegraph.processors.echo import word_by_word
+from voicegraph.settings import OrText
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
-
     from voicegraph.graph.source import Span
-
-
-@dataclass(frozen=True)
-class _OrText:
-    """Tells pydantic that a value may also be written as one text, and what to make of that.
-
-    Without importing pydantic until a configuration is validated.
-    """
-
-    read: Callable[[str], Any]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        def before(value: Any) -> Any:
-            return self.read(value) if isinstance(value, str) else value
-
-        return core_schema.no_info_before_validator_function(before, handler(source))
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler(schema)]}
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -61,8 +38,8 @@ def _keyword(phrase: str) -> re.Pattern[str]:
 _ANYTHING = re.compile("")
 _GROUP = re.compile(r"\{(\w+)\}")
 
-Texts = Annotated[list[str], _OrText(_one)]
-Pattern = Annotated[re.Pattern[str], _OrText(_compile)]
+Texts = Annotated[list[str], OrText(_one)]
+Pattern = Annotated[re.Pattern[str], OrText(_compile)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +55,7 @@ class Rule:
 
     say: Texts
     keywords: Texts = field(default_factory=list[str])
-    pattern: Annotated[list[Pattern], _OrText(_one)] = field(default_factory=list[Pattern])
+    pattern: Annotated[list[Pattern], OrText(_one)] = field(default_factory=list[Pattern])
 
     def __post_init__(self) -> None:
         if not self.say:
@@ -157,7 +134,7 @@ class Rules:
     directory. Each has `say`, and `keywords` or `pattern`; the last one has neither, and answers all the rest.
     """
 
-    rules: Annotated[list[Rule], _OrText(read_rules)]
+    rules: Annotated[list[Rule], OrText(read_rules)]
 
     def __post_init__(self) -> None:
         if [rule.fits_all for rule in self.rules] != [*(False for _ in self.rules[1:]), True]:

@@ -1,0 +1,1 @@
+"""What turn-taking is decided by: small objects without a clock or a loop, which the aggregator puts together."""
