@@ -8,7 +8,7 @@ import pytest
 
 from tests.processors.talks import Halting, Talk, guessed, said, silences, speaking, started, stopped, talk
 from voicegraph import Dtmf, SpeechStarted, SpeechStopped, Transcript
-from voicegraph.turn_taking.barge_in import NOISE_WAIT, WORDS_WAIT
+from voicegraph.turn_taking.barge_in import LONGEST, NOISE_WAIT, WORDS_WAIT
 from voicegraph.turn_taking.end_of_turn import FINAL_WAIT
 
 LONG = {"words": 60}
@@ -86,7 +86,7 @@ def test_long_noise_does_not_silence_the_agent() -> None:
 def test_noise_that_comes_and_goes_does_not_silence_the_agent_either() -> None:
     bursts = [step for _ in range(40) for step in (started(), 0.1, stopped(), 0.1)]
     done = call(*bursts, 9.0, min_words=1)
-    assert max(silences(done, 1)) <= NOISE_WAIT + WORDS_WAIT
+    assert max(silences(done, 1)) <= LONGEST + WORDS_WAIT
     assert heard_whole(done)
 
 
@@ -154,7 +154,7 @@ def test_without_a_vad_too_a_guess_that_comes_to_nothing_resumes(ends: Transcrip
 
 
 def test_without_a_vad_the_next_guess_pauses_again() -> None:
-    done = talk(said("hello"), 0.95, guessed("uh"), 3.0, guessed("uh", 9.0), 9.0, brain=LONG,
+    done = talk(said("hello"), 0.95, guessed("uh"), 4.5, guessed("uh", 9.0), 9.0, brain=LONG,
                 interrupt={"pause_first": True, "min_words": 2})  # fmt: skip
     assert done.kinds == ["hello", "Pause", "Resume", "Pause", "Resume"]
 

@@ -30,8 +30,7 @@ from voicegraph.call import give_call
 from voicegraph.node import node_type
 from voicegraph.processors.aggregator import Aggregator, Heard
 from voicegraph.testing.virtual import run_virtual
-from voicegraph.turn_taking.barge_in import NOISE_WAIT
-from voicegraph.turn_taking.end_of_turn import FINAL_WAIT
+from voicegraph.turn_taking.barge_in import LONGEST
 
 SLACK = 1e-6
 
@@ -116,7 +115,7 @@ class FakeCall:
                 self.paused_at = self.now()
             case Resume():
                 assert self.paused_at is not None, "resumed what was not paused"
-                assert self.now() - self.paused_at <= NOISE_WAIT + FINAL_WAIT + SLACK, "dead air"
+                assert self.now() - self.paused_at <= LONGEST + SLACK, "dead air"
                 self.paused_at = None
             case _:
                 raise AssertionError(decision)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicegraph.turn_taking.barge_in import (
+    LONGEST,
     NOISE_WAIT,
     WORDS_WAIT,
     BargeIn,
@@ -63,11 +64,16 @@ def test_all_criteria_must_be_met() -> None:
 
 def test_a_pause_lasts_as_long_as_it_may_still_be_an_interruption() -> None:
     paused = Paused(1, since=10.0)
-    assert paused.until(10.5, speaking=True, guess=False) == 10.0 + NOISE_WAIT
-    assert paused.until(10.5, speaking=True, guess=True) == 10.0 + NOISE_WAIT
-    assert paused.until(10.5, speaking=False, guess=False) == 10.5 + WORDS_WAIT
-    assert paused.until(10.5, speaking=False, guess=True) == 10.5 + FINAL_WAIT
+    assert paused.until(10.5, speaks_since=9.9, guess=False) == 9.9 + NOISE_WAIT
+    assert paused.until(10.5, speaks_since=9.9, guess=True) == 9.9 + NOISE_WAIT
+    assert paused.until(10.5, speaks_since=None, guess=False) == 10.5 + WORDS_WAIT
+    assert paused.until(10.5, speaks_since=None, guess=True) == 10.5 + FINAL_WAIT
+
+
+def test_speech_that_begins_anew_gets_its_own_time() -> None:
+    assert Paused(1, since=10.0).until(11.5, speaks_since=11.5, guess=False) == 11.5 + NOISE_WAIT
 
 
 def test_and_no_longer_whatever_is_guessed() -> None:
-    assert Paused(1, since=10.0).until(19.0, speaking=False, guess=True) == 10.0 + NOISE_WAIT + FINAL_WAIT
+    assert Paused(1, since=10.0).until(19.0, speaks_since=None, guess=True) == 10.0 + LONGEST
+    assert Paused(1, since=10.0).until(13.0, speaks_since=13.0, guess=False) == 10.0 + LONGEST

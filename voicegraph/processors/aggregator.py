@@ -223,7 +223,7 @@ class Aggregator:
 
     def _time_pause(self) -> None:
         guess = bool(self.interrupt.words(self._partial))
-        until = self._agent.resume_at(speaking=self._caller.speaking, guess=guess)
+        until = self._agent.resume_at(speaks_since=self._caller.speaks_since, guess=guess)
         if until is not None:
             self._alarms.set(self._resume, until)
 

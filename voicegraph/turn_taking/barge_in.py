@@ -17,6 +17,8 @@ WORDS_WAIT = 0.3
 """Seconds that a paused agent waits, when the speech has stopped, for the words of it: a transcriber's usual time."""
 NOISE_WAIT = 2.0
 """Seconds after which a paused agent speaks on although the speech, if that is what it is, goes on undecided."""
+LONGEST = 4.0
+"""Seconds of a pause, whatever comes: noises that follow each other must not silence the agent for good."""
 
 
 class Criterion(Protocol):
@@ -117,8 +119,7 @@ class Paused:
     turn: int
     since: float
 
-    def until(self, now: float, *, speaking: bool, guess: bool) -> float:
-        """When to speak on, as things are: whether the caller speaks, or what they said has been guessed at."""
-        if speaking:
-            return self.since + NOISE_WAIT
-        return min(now + (FINAL_WAIT if guess else WORDS_WAIT), self.since + NOISE_WAIT + FINAL_WAIT)
+    def until(self, now: float, *, speaks_since: float | None, guess: bool) -> float:
+        """When to speak on, as things are: since when the caller speaks, or whether their words are guessed at."""
+        wait = FINAL_WAIT if guess else WORDS_WAIT
+        return min(now + wait if speaks_since is None else speaks_since + NOISE_WAIT, self.since + LONGEST)

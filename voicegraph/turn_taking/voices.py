@@ -5,7 +5,7 @@ from __future__ import annotations
 from voicegraph.call import SLACK, Call, Reply
 from voicegraph.durations import format_duration
 from voicegraph.frames import EndOfTurn, UserTurn
-from voicegraph.turn_taking.barge_in import Paused
+from voicegraph.turn_taking.barge_in import NOISE_WAIT, Paused
 from voicegraph.turn_taking.end_of_turn import EndOfTurnPolicy
 
 
@@ -39,6 +39,11 @@ class CallerVoice:
         """How long the caller has spoken."""
         return now - self._began
 
+    @property
+    def speaks_since(self) -> float | None:
+        """None while the caller is silent."""
+        return self._began if self.speaking else None
+
     def judge(self, verdict: EndOfTurn) -> bool:
         """Somebody judges whether the caller is done. Returns whether it counts: speech that goes on voids it."""
         self._judged = True
@@ -69,6 +74,7 @@ class AgentVoice:
     def __init__(self, call: Call) -> None:
         self._call = call
         self._paused: Paused | None = None
+        self._undisturbed_until = float("-inf")
 
     def replies(self) -> list[Reply]:
         """Those that an interrupt would cut."""
@@ -90,20 +96,26 @@ class AgentVoice:
     def pause(self) -> bool:
         """Pauses what the caller hears. Returns whether there is something, and it was not paused already."""
         voice = next((reply.turn for reply in self.replies() if reply.heard_seconds), None)
-        if voice is None or self._holds():
+        if voice is None or self._holds() or self._call.now() < self._undisturbed_until:
             return False
         self._paused = Paused(voice, self._call.now())
         return True
 
-    def resume_at(self, *, speaking: bool, guess: bool) -> float | None:
+    def resume_at(self, *, speaks_since: float | None, guess: bool) -> float | None:
         """When to speak on: see Paused. None while nothing is paused."""
         if self._paused is None:
             return None
-        return self._paused.until(self._call.now(), speaking=speaking, guess=guess)
+        return self._paused.until(self._call.now(), speaks_since=speaks_since, guess=guess)
 
     def end_pause(self) -> bool:
-        """Returns whether there was one, which no other node's interrupt has ended."""
-        holds, self._paused = self._holds(), None
+        """Returns whether there was one, which no other node's interrupt has ended.
+
+        After a long one the agent speaks undisturbed for as long: a noisy line must not cut it to pieces.
+        """
+        paused, holds = self._paused, self._holds()
+        if paused is not None and (lasted := self._call.now() - paused.since) > NOISE_WAIT - SLACK:
+            self._undisturbed_until = self._call.now() + lasted
+        self._paused = None
         return holds
 
     def _holds(self) -> bool:
