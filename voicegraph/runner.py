@@ -1,6 +1,6 @@
 """The command line: `voicegraph`, `python -m voicegraph`, and `python runner.py` in a checkout.
 
-Exit codes: 0; 1 when a graph is wrong or a run failed; 2 for wrong usage; 130 after Ctrl-C.
+Exit codes: 0; 1 when a graph is wrong, or a run or a test failed; 2 for wrong usage; 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from voicegraph import __version__
-from voicegraph.commands import bench, check, graph, models, new, nodes, run, terminal
+from voicegraph.commands import bench, check, graph, models, new, nodes, run, terminal, test
 from voicegraph.errors import VoicegraphError
 
 
@@ -54,6 +54,7 @@ app.command()(graph.graph)
 app.command()(graph.expand)
 app.command()(graph.schema)
 app.command()(nodes.nodes)
+app.command("test")(test.conversations)
 app.command()(bench.bench)
 app.add_typer(models.app)
 app.add_typer(new.app)

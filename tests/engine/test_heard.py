@@ -24,12 +24,23 @@ def test_a_word_is_heard_when_its_last_sound_is() -> None:
     heard.begun(1)
     heard.queued(chunk(0.5, "one two"))
     heard.queued(chunk(0.5))
-    heard.played(1, 0.5)
+    heard.played(1, 0.45)
     assert heard.reply(1).heard == ""
-    heard.played(1, 0.6)
+    heard.played(1, 0.5)
     assert heard.reply(1).heard == "one"
     heard.played(1, 1.0)
     assert heard.reply(1).heard == "one two"
+
+
+def test_a_pause_behind_a_word_takes_time_too() -> None:
+    heard = Heard()
+    heard.begun(1)
+    heard.queued(chunk(1.5, "one, two"))  # of 5, 4 and 5 letters, spread over 14
+    heard.queued(chunk(0.6))
+    heard.played(1, 0.75)
+    assert heard.reply(1).heard == "one,"
+    heard.played(1, 1.3)
+    assert heard.reply(1).heard == "one,"
 
 
 def test_alignment_by_word_is_exact() -> None:

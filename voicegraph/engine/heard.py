@@ -1,8 +1,9 @@
 """The heard ledger: what of each reply the caller has heard, from what the line reports of its playback.
 
-A reply is a row of chunks of audio, some with the words that begin in them. Words are spread evenly, by letters, over
-the sound from the chunk that names them up to the next chunk that names some. A word counts as heard when its last
-sound has been played. Where the sound of a text is still being made, its length is guessed from the voice's pace.
+A reply is a row of chunks of audio, some with the words that begin in them. Words are spread over the sound from the
+chunk that names them up to the next chunk that names some, by how long they and the pauses behind them take to say. A
+word counts as heard when its last sound has been played. Where the sound of a text is still being made, its length is
+guessed from the voice's pace.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from voicegraph.call import SLACK, Reply, Word
 from voicegraph.frames import TTSAudio
 
-_WORD = re.compile(r"\S+\s*")
+_SOUNDED = re.compile(r"\w")
 
-PACE = 1 / 15
-"""Seconds that a letter takes, until the voice's own pace is known: 150 words a minute."""
-PRIOR = 30
+PER_WORD = 2
+"""Letters that a word takes beyond its own: short words are not said as quickly as they are written."""
+PAUSES = {**dict.fromkeys(",;:—", 4), **dict.fromkeys(".!?…", 6)}
+"""Letters that could be said in the pause behind a word that ends so."""
+PACE = 1 / 20
+"""Seconds that such a letter takes, until the voice's own pace is known: about 160 words a minute."""
+PRIOR = 40
 """Letters for which that guess counts against what was measured."""
 MOST = 0.5
 """A line that has played all it was given, so much of the guess at least, has been given all: voices outrun the ear."""
@@ -45,11 +50,11 @@ class _Span:
 
     @cached_property
     def words(self) -> list[str]:
-        return _WORD.findall(self.text)
+        return self.text.split()
 
     @cached_property
     def letters(self) -> int:
-        return sum(map(len, self.words))
+        return sum(sound + pause for sound, pause in map(_letters, self.words))
 
     def whole(self, played: float, pace: float) -> float:
         """Seconds that all of it takes, be it made yet or not. pace: of the voice, in seconds a letter."""
@@ -68,12 +73,17 @@ class _Span:
         whole = self.whole(played, pace)
         limit = played - self.start if self.discarded_at is None else self.discarded_at
         position = 0.0
-        for word in self.words:
-            position += whole * len(word) / self.letters
+        last = len(self.words) - 1
+        for index, word in enumerate(self.words):
+            sound, pause = _letters(word)
+            position += whole * sound / self.letters
+            if index == last:
+                position = whole  # a text's last word may have no pause behind it
             if position <= limit + SLACK:
-                yield Word(word.strip(), "heard")
+                yield Word(word, "heard")
             else:
-                yield Word(word.strip(), "queued" if self.discarded_at is None else "discarded")
+                yield Word(word, "queued" if self.discarded_at is None else "discarded")
+            position += whole * pause / self.letters
 
 
 @dataclass
@@ -96,7 +106,10 @@ class _Entry:
         self.interrupted = True
         position = self.played
         for span in self.spans:
-            if span.discarded_at is not None or span.end <= self.played:
+            if span.discarded_at is not None:
+                continue
+            if span.end <= self.played:
+                span.complete = True
                 continue
             if span.must:
                 span.start = min(span.start, position)
@@ -114,6 +127,7 @@ class Heard:
         self._live: set[int] = set()  # turns that are not over
         self._silent: set[int] = set()
         self._letters, self._seconds = float(PRIOR), PRIOR * PACE  # of this voice, so far
+        self._told: dict[int, Reply] = {}  # those that are over, and change no more
 
     def begun(self, turn: int, *, audible: bool = True) -> None:
         """A turn was opened. One that no way leads from to the line is over at once, for all that the caller hears."""
@@ -179,8 +193,10 @@ class Heard:
         entry = self._entries.get(turn)
         if entry is None:
             return Reply(turn)
+        if turn in self._told:
+            return self._told[turn]
         words = tuple(word for span in entry.spans for word in span.tell(entry.played, self._pace))
-        return Reply(
+        reply = Reply(
             turn,
             said=" ".join(word.text for word in words),
             heard=" ".join(word.text for word in words if word.state == "heard"),
@@ -191,6 +207,9 @@ class Heard:
             kept=entry.kept,
             words=words,
         )
+        if entry.over:
+            self._told[turn] = reply
+        return reply
 
     @property
     def _pace(self) -> float:
@@ -206,3 +225,9 @@ class Heard:
             span.complete = True
             self._letters += span.letters
             self._seconds += span.seconds if span.letters else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _letters(word: str) -> tuple[int, int]:
+    """How long a word takes to say, and the pause behind it."""
+    return len(_SOUNDED.findall(word)) + PER_WORD, PAUSES.get(word.rstrip("\"')]}»”\u2019")[-1:], 0)

@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import Inbox
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
-from voicegraph.frames import End, Frame, ReplyEnd, TTSAudio
+from voicegraph.frames import End, Frame, ReplyEnd
 from voicegraph.ports import Form, Handler, Style
 
 ENDS = frozenset((ReplyEnd, End))
@@ -167,7 +166,7 @@ class FrameLane(_Lane):
         self.inbox = inbox
         self.concurrency = concurrency
         self.gate: Callable[[int], Awaitable[object] | None] | None = None
-        self.heard: Heard | None = None
+        self.fatal = False  # its fault ends the call
         self._helpers: dict[asyncio.Task[None], Cause] = {}
         self._fewer = asyncio.Event()  # a helper has gone, or was left behind
         self._current: Cause | None = None
@@ -208,8 +207,6 @@ class FrameLane(_Lane):
             else:
                 begins = not frame.turn and self.bounds[type(frame)].begins
                 self._current = cause = Answering(frame.born) if begins else frame
-                if self.heard is not None and isinstance(frame, TTSAudio):
-                    self.heard.queued(frame)
                 if self.concurrency == 1:
                     await self._take(frame, cause)
                 else:
@@ -219,7 +216,7 @@ class FrameLane(_Lane):
 
     def _take(self, frame: Frame, cause: Cause) -> Coroutine[Any, Any, None]:
         self.host.outlet.timing.items += 1
-        return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.heard is not None)
+        return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
 
     async def _delegate(self, frame: Frame, cause: Cause) -> None:
         await self._at_most(self.concurrency - 1)
@@ -245,15 +242,15 @@ class FrameLane(_Lane):
 
 
 class LineLane(FrameLane):
-    """The way out to the caller: audio of a speculative turn waits here for its commit, and the ledger is written.
+    """The way out to the caller: audio of a speculative turn waits here for its commit.
 
     A line that cannot play ends the call: there is nobody to tell.
     """
 
-    def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, heard: Heard) -> None:
+    def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox) -> None:
         super().__init__(host, bounds, inbox)
         self.gate = inbox.turns.held
-        self.heard = heard
+        self.fatal = True
 
 
 class StreamLane(_Lane):

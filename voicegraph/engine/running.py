@@ -15,7 +15,7 @@ from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
-from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, Pause, ReplyEnd, Resume
+from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, Pause, ReplyEnd, Resume, TTSAudio
 from voicegraph.graph.plan import Edge, PlannedNode
 from voicegraph.ports import Form, Handler, Style
 
@@ -177,9 +177,20 @@ class RunningNode:
         bounds = {taken: self._bind(handler) for handler in handlers for taken in handler.takes}
         inbox = self._inbox(bounds)
         if self.kind.line:
-            self.lanes.append(LineLane(self, bounds, inbox, self.policy.heard))
+            self.lanes.append(LineLane(self, bounds, inbox))
+            self.inlets[TTSAudio] = self._on_the_books(self.inlets[TTSAudio])
         else:
             self.lanes.append(FrameLane(self, bounds, inbox, self.kind.concurrency))
+
+    def _on_the_books(self, push: Push) -> Push:
+        """Enters what goes to the line into the ledger, the sooner the better: it tells how long its words take."""
+
+        def enter(audio: Frame) -> Wait:
+            assert isinstance(audio, TTSAudio)
+            self.policy.heard.queued(audio)
+            return push(audio)
+
+        return enter
 
     def _inbox(self, takes: Iterable[type[Frame]]) -> Inbox:
         takes = tuple(takes)
