@@ -179,6 +179,7 @@ def test_what_must_be_said_is_no_slow_barge_in() -> None:
 def test_barge_in_is_what_is_heard_after_the_interrupt() -> None:
     told = spoken()
     told.at(1.3, UserTurn("hello", turn=1))
+    told.at(1.4, TTSAudio(bytes(64_000), turn=1))
     told.heard(1.5, 1, 0.02)
     told.at(2.0, Interrupt())
     told.heard(2.04, 1, 0.5)
@@ -188,9 +189,21 @@ def test_barge_in_is_what_is_heard_after_the_interrupt() -> None:
 def test_a_reply_that_falls_silent_with_the_interrupt_has_none_of_it() -> None:
     told = spoken()
     told.at(1.3, UserTurn("hello", turn=1))
+    told.at(1.4, TTSAudio(bytes(64_000), turn=1))
     told.heard(1.5, 1, 0.02)
     told.at(2.0, Interrupt())
     assert told.milestones.turns[1].barge_in == 0.0
+
+
+def test_a_reply_heard_to_its_end_is_not_what_an_interrupt_gives_up() -> None:
+    told = spoken()
+    told.at(1.3, TTSAudio(bytes(640), turn=1), "tts")
+    told.at(1.3, TTSAudio(bytes(640), turn=1), "tts~16000")
+    told.heard(1.5, 1, 0.02)
+    told.at(2.0, UserTurn("and", turn=2, speculative=True))
+    told.at(2.1, Interrupt())
+    assert told.milestones.turns[1].interrupted is None
+    assert told.milestones.turns[2].interrupted is not None
 
 
 MADE = (

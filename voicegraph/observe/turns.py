@@ -13,6 +13,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any
 
+from voicegraph.call import SLACK
 from voicegraph.engine.session import CALL
 from voicegraph.frames import (
     Audio,
@@ -50,7 +51,8 @@ class TurnTimes:
     """One reply. speech_end: when the caller's last voiced sample came in; None if nobody spoke, as for a greeting.
 
     interrupted: when an interrupt gave it up. silent: when the caller last heard a sound of it after that. kept: a part
-    of it must be said to its end, so no interrupt silences it.
+    of it must be said to its end, so no interrupt silences it. made: seconds of its sound, by who gave it; played: those
+    that were heard.
     """
 
     turn: int
@@ -59,10 +61,17 @@ class TurnTimes:
     interrupted: float | None = None
     silent: float | None = None
     kept: bool = False
+    made: dict[str, float] = field(default_factory=dict[str, float])
+    played: float = 0.0
 
     @property
     def heard(self) -> float | None:
         return self.marks.get(Milestone.HEARD)
+
+    @property
+    def sounds(self) -> bool:
+        """Whether some of its sound is still to be heard, as far as it is made."""
+        return self.played < max(self.made.values(), default=0.0) - SLACK
 
     @property
     def answer(self) -> float | None:
@@ -109,7 +118,7 @@ class Milestones:
             Interrupt: self._on_interrupt,
             Token: self._reaches(Milestone.TOKEN),
             Sentence: self._reaches(Milestone.SENTENCE),
-            TTSAudio: self._reaches(Milestone.AUDIO),
+            TTSAudio: self._on_sound,
         }
 
     def answer(self, turn: int) -> float | None:
@@ -130,6 +139,7 @@ class Milestones:
         times = self.turns.get(turn)
         if times is None or not seconds:
             return
+        times.played = seconds
         now = self._clock()
         if times.heard is None:
             times.marks[Milestone.HEARD] = max(now - seconds, times.marks.get(Milestone.AUDIO, 0.0))
@@ -177,8 +187,13 @@ class Milestones:
     def _on_interrupt(self, node: str, interrupt: Interrupt) -> None:
         sounding = max((times.turn for times in self.turns.values() if times.heard is not None), default=0)
         for times in self.turns.values():
-            if times.interrupted is None and times.turn >= sounding:
+            if times.interrupted is None and (times.sounds or times.turn > sounding):
                 times.interrupted = self._clock()
+
+    def _on_sound(self, node: str, audio: TTSAudio) -> None:
+        times = self._turn(node, audio)
+        times.marks.setdefault(Milestone.AUDIO, self._clock())
+        times.made[node] = times.made.get(node, 0.0) + audio.seconds
 
     def _reaches(self, milestone: Milestone) -> Callable[[str, Frame], None]:
         def reach(node: str, frame: Frame) -> None:
