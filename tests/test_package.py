@@ -19,6 +19,7 @@ LAYERS = [
     {"graph"},
     {"engine"},
     {"testing", "providers", "processors", "transports", "observe"},
+    {"emulators"},
     {"commands", "runner", "__main__"},
 ]
 """Lower layers first. A module imports from its own layer and from those above it in this list."""

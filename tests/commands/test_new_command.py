@@ -23,12 +23,15 @@ def files(folder: Path) -> list[str]:
 def test_a_graph_and_a_node_and_their_tests(tmp_path: Path) -> None:
     assert voicegraph("new", "graph", tmp_path / "front-desk").exit_code == 0
     assert voicegraph("new", "node", tmp_path / "acme.shout").exit_code == 0
-    expected = ["acme_shout.py", "front-desk.yaml", "test_acme_shout.py", "tests/test_front_desk.py"]
+    expected = ["acme_shout.py", "front-desk.yaml", "front-desk_test.yaml", "test_acme_shout.py"]
     assert files(tmp_path) == expected
     assert voicegraph("check", tmp_path / "front-desk.yaml").exit_code == 0
+    tested = voicegraph("test", tmp_path / "front-desk_test.yaml")
+    assert tested.exit_code == 0, tested.output
+    assert tested.stdout.splitlines()[-1].startswith("2 passed")
     done = pytest_in(tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "3 passed" in done.stdout
+    assert "1 passed" in done.stdout
 
 
 def test_what_was_written_is_named_on_stdout(tmp_path: Path) -> None:
@@ -36,9 +39,8 @@ def test_what_was_written_is_named_on_stdout(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [str(tmp_path / "shout.py"), str(tmp_path / "test_shout.py")]
 
 
-@pytest.mark.parametrize(("what", "there"), [("graph", "tests/test_mine.py"), ("node", "mine.py")])
+@pytest.mark.parametrize(("what", "there"), [("graph", "mine_test.yaml"), ("node", "mine.py")])
 def test_nothing_is_overwritten_or_half_written(tmp_path: Path, what: str, there: str) -> None:
-    (tmp_path / "tests").mkdir()
     (tmp_path / there).write_text("precious")
     result = voicegraph("new", what, tmp_path / "mine")
     assert result.exit_code == 1

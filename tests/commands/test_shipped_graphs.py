@@ -9,11 +9,14 @@ import pytest
 from tests.commands.calls import seconds_of, voicegraph
 
 ROOT = Path(__file__).parents[2]
-GRAPHS = sorted((ROOT / "graphs").glob("*.yaml"))
+TESTS = sorted([*(ROOT / "graphs").glob("*_test.yaml"), *(ROOT / "benchmarks").glob("*_test.yaml")])
+GRAPHS = sorted({*(ROOT / "graphs").glob("*.yaml")} - {*TESTS})
 
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.stem)
-def test_it_is_right(graph: Path) -> None:
+def test_it_is_right(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("DEEPGRAM_API_KEY", "OPENAI_API_KEY", "ELEVENLABS_API_KEY"):
+        monkeypatch.setenv(key, "any")
     inputs = ("--set", "nodes.line.with.input=examples/question.wav")
     result = voicegraph("check", graph, *inputs)
     assert result.exit_code == 0, result.output
@@ -37,3 +40,9 @@ def test_hello_keeps_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     result = voicegraph("bench", "graphs/hello.yaml", "--fast", "--runs", "2")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("kept") == 2
+
+
+@pytest.mark.parametrize("file", TESTS, ids=lambda path: path.stem)
+def test_its_conversations_go_as_they_should(file: Path) -> None:
+    result = voicegraph("test", file)
+    assert result.exit_code == 0, result.output

@@ -11,12 +11,16 @@ import pytest
 
 from tests.graph.nodes import AGENT
 from tests.graph.reading import codes, mistakes
-from voicegraph.graph import Diagnostic
+from voicegraph.graph import Diagnostic, GraphError
 from voicegraph.graph.codes import Code
+from voicegraph.testing.conversations import read_suite, run_case
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 SECTIONS: dict[str, str] = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 BLOCK = re.compile(r"^```(?:yaml|py)\n(?:# (\S+\.(?:yaml|py))\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
+
+DESK = dict(BLOCK.findall(PAGE))["desk.yaml"]
+"""The graph that is under test in the examples of conversation tests."""
 
 UNSHOWN = {
     "file-unreadable": mistakes('extends: "a\\0b"'),
@@ -68,10 +72,23 @@ def test_a_package_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.M
 def told_of(section: str, folder: Path) -> tuple[Diagnostic, ...]:
     """The diagnostics of the graph in a section of the page, whose node types get names of their own."""
     folder.mkdir()
+    (folder / "desk.yaml").write_text(DESK)
     section = re.sub(r"\bclinic\.(?!py\b)", f"{folder.parent.name}-{folder.name}.", section)
     graph = ""
     for name, text in BLOCK.findall(section):
         (folder / (name or "graph.yaml")).write_text(text)
         graph = graph if name else text
     assert graph
+    if re.search("^tests:", graph, re.MULTILINE):
+        (folder / "desk_test.yaml").write_text(graph)
+        return told_of_tests(folder / "desk_test.yaml")
     return mistakes(graph, folder=folder)
+
+
+def told_of_tests(file: Path) -> tuple[Diagnostic, ...]:
+    """The diagnostics of a file of conversation tests, or of its conversations."""
+    try:
+        suite = read_suite(file)
+    except GraphError as error:
+        return error.diagnostics
+    return tuple(found for case in suite.cases for found in run_case(suite, case).found)

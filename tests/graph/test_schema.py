@@ -46,7 +46,10 @@ def test_right(text: str) -> None:
     assert complaints(text) == []
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "graphs").glob("*.yaml")), ids=lambda p: p.name)
+GRAPHS = [file for file in (Path(__file__).parents[2] / "graphs").glob("*.yaml") if not file.stem.endswith("_test")]
+
+
+@pytest.mark.parametrize("path", sorted(GRAPHS), ids=lambda p: p.name)
 def test_shipped_graphs_are_right(path: Path) -> None:
     assert complaints(path.read_text()) == []
 

@@ -38,33 +38,28 @@ flow:
   - line -> stt -> aggregator -> brain -> sentences -> tts -> line
 """
 
-GRAPH_TEST = '''\
-"""@NAME@.yaml is right, and answers."""
+GRAPH_TEST = """\
+# Conversations with @NAME@.yaml, in virtual time: what a caller does, and what has to come of it. Try it:
+#     voicegraph test @TEST@
+version: 1
+graph: @NAME@.yaml
 
-import wave
-from pathlib import Path
+tests:
+  - name: answers
+    steps:
+      - caller: "Hello, who are you?"
+      - agent: "You said: Hello, who are you?"
+    expect: {answer: < 900ms}
 
-from typer.testing import CliRunner
-
-from voicegraph.graph import load
-from voicegraph.runner import app
-
-GRAPH = Path(__file__).parent.parent / "@NAME@.yaml"
-
-
-def test_the_graph_is_right() -> None:
-    assert load(GRAPH).line == "line"
-
-
-def test_it_answers(tmp_path: Path) -> None:
-    caller = tmp_path / "caller.wav"
-    with wave.open(str(caller), "wb") as sound:
-        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
-        sound.writeframes(bytes(2 * 16_000 * 2))  # two seconds of silence: the transcriber has a script
-    result = CliRunner().invoke(app, ["run", str(GRAPH), "--in", str(caller), "--fast"])
-    assert result.exit_code == 0, result.output
-    assert "You said: Hello" in result.output
-'''
+  - name: can be interrupted
+    steps:
+      - caller: "I would like to know when you are open."
+      - agent: "You said: I would like to know when you are open."
+      - after: {agent_words: 4}
+      - caller: "No, wait."
+      - agent: "You said: No, wait."
+    expect: {barge_in: < 100ms, never: "when you are open"}
+"""
 
 NODE = '''\
 """A node type of our own. In a graph: `imports: [@STEM@.py]`, then `use: @NAME@`."""
@@ -104,12 +99,11 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name, wit
 
 @app.command("graph")
 def new_graph(name: NameArgument) -> None:
-    """Writes NAME.yaml and tests/test_NAME.py."""
+    """Writes NAME.yaml and NAME_test.yaml."""
     folder, name = _place(name, ".yaml", r"[A-Za-z_][\w-]*")
-    file = folder / f"{name}.yaml"
-    test = folder / "tests" / f"test_{_module(name)}.py"
-    _write({file: GRAPH, test: GRAPH_TEST}, {"NAME": name, "FILE": str(file)})
-    terminal.notice(f"now: voicegraph check {file}, and: pytest {test}")
+    file, test = folder / f"{name}.yaml", folder / f"{name}_test.yaml"
+    _write({file: GRAPH, test: GRAPH_TEST}, {"NAME": name, "FILE": str(file), "TEST": str(test)})
+    terminal.notice(f"now: voicegraph check {file}, and: voicegraph test {test}")
 
 
 @app.command("node")

@@ -62,6 +62,22 @@ Code = Literal[
     # checks/requirements.py: this machine
     "missing-package",
     "missing-variable",
+    # testing/conversations/read.py and beside it: a conversation test file (and many of the above)
+    "empty-test",
+    "duplicate-test",
+    "unknown-step",
+    "two-steps",
+    "unknown-expectation",
+    "unknown-frame",
+    "wrong-graph",
+    "no-stand-in",
+    "not-scripted",
+    # testing/conversations/running.py, director.py: how a test went
+    "never-happened",
+    "call-ended",
+    "other-words",
+    "not-as-expected",
+    "not-virtual",
     # diagnostics.py
     "too-many",
 ]

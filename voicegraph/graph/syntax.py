@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from yaml import Mark, MarkedYAMLError
 
 from voicegraph.graph.diagnostics import Diagnostic, Note
@@ -50,6 +52,8 @@ def _slip(place: Span) -> tuple[str, str] | None:
         return "a tab cannot indent", "indent with spaces"
     if rest.startswith("->"):
         return "a line of the flow that begins with `[` needs quotes", 'write "[a, b] -> c"'
+    if re.search(r": +>[\d= ]*$", before) or (before.endswith(": ") and rest.startswith(">")):
+        return "a value that begins with `>` needs quotes", 'write ">= 1"'
     if before.endswith("$") and rest.startswith("{"):
         return "inside brackets a reference needs quotes", 'write "${env:X}"'
     return None
