@@ -1,14 +1,17 @@
-"""What the local language model and voice cost: CPU milliseconds of one thread, medians.
+"""What the local language model, voice and judge of turns cost: CPU milliseconds of one thread, medians.
 
     python -m benchmarks.local_models
 
 `prompt`: reading a system prompt of some 220 tokens. `first_token`: with that prompt kept, a question's first token.
 `first`: until a sentence's first sound; `whole` is the voice run in one piece, which is when it would be heard.
+`judge`: whether a caller who pauses is done, of which `spectrogram` is a part; `memory` is what the model adds to the
+process, on Linux.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -21,6 +24,7 @@ from voicegraph import models
 from voicegraph.models import vits
 from voicegraph.processors.llama import Brain
 from voicegraph.providers.piper import Manner, Voice
+from voicegraph.providers.smart_turn import WINDOW, SmartTurn, features
 
 SYSTEM = "You are Sam, the receptionist of Oak Dental in Maple Street. " + (
     "We are open from eight in the morning to six in the evening, Monday to Friday. Answer in one short sentence. " * 8
@@ -92,12 +96,35 @@ def speech(pieces: Voice, whole: Voice, text: str) -> dict[str, float]:
     }
 
 
+def judge(path: Path) -> dict[str, float]:
+    """Its work does not depend on the sound: it always looks at 8 s."""
+    sound = bytes(range(256)) * (WINDOW // 128)
+    first = SmartTurn(path)
+    first.judge(sound)
+    before = resident()  # what libraries add is not the model's
+    model = SmartTurn(path)
+    model.judge(sound)
+    memory = resident() - before
+    return {
+        "judge_ms": median(lambda: model.judge(sound)),
+        "spectrogram_ms": median(lambda: features(sound)),
+        "memory_mb": round(memory / 1e6, 1),
+    }
+
+
+def resident() -> int:
+    """Bytes of memory that the process has; 0 where that is not told."""
+    told = Path("/proc/self/statm")
+    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else 0
+
+
 def main() -> None:
-    names = ("smollm2-135m-instruct", "piper-en_US-joe-medium")
+    names = ("smollm2-135m-instruct", "piper-en_US-joe-medium", "smart-turn-v3.2")
     models.pull(names)
-    quick, voice_path = map(models.path, names)
+    quick, voice_path, judge_path = map(models.path, names)
     as_shipped = quick.with_name(models.manifest()[names[0]].entry)
     results = {
+        "judge": judge(judge_path),
         "language_model": [language_model(path) for path in dict.fromkeys((as_shipped, quick))],
         "voice": voice(voice_path),
     }

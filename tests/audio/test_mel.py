@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicegraph.audio.mel import RATE, log_mel
+from voicegraph.audio.mel import HOP, RATE, log_mel
 
 
 def sweep() -> NDArray[np.float32]:
@@ -43,6 +43,16 @@ def test_a_shorter_spectrogram_is_the_beginning_of_a_longer_one(frames: int) -> 
     whole = log_mel(sound, 101)
     inner = frames - 2  # the last two look beyond the cut
     assert np.allclose(log_mel(sound, frames)[:, :inner], whole[:, :inner], atol=1e-5)
+
+
+def test_sound_is_mirrored_at_a_cut() -> None:
+    cut = sweep()[: 50 * HOP]
+    mirrored = np.concatenate((cut, cut[-2::-1]))
+    assert np.allclose(log_mel(cut, 50), log_mel(mirrored, 60)[:, :50], atol=1e-5)
+
+
+def test_double_precision_gives_the_same() -> None:
+    assert np.allclose(log_mel(sweep().astype(np.float64), 101), log_mel(sweep(), 101), atol=1e-4)
 
 
 def test_the_quietest_is_80_dB_below_the_loudest() -> None:  # noqa: N802 - dB is written so

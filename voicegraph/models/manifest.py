@@ -106,6 +106,23 @@ _TABLE = (
         entry="silero_vad_16k_op15.onnx",
     ),
     Model(
+        name="smart-turn-v3.2",
+        about="Smart Turn v3.2 of Pipecat: is the caller done? 23 languages",
+        licence="BSD-2-Clause (Daily; on OpenAI's Whisper tiny, MIT)",
+        files=(
+            File(
+                "smart-turn-v3.2-cpu.onnx",
+                "2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f",
+                8_679_182,
+            ),
+        ),
+        sources=(
+            Wheel("pipecat-ai", "1.14.0", "pipecat/audio/turn/smart_turn/data", 12_109_725),
+            Hub("https://huggingface.co/pipecat-ai/smart-turn-v3/resolve/f766f81d3cfdf7737ac64aad813d91bbfd56bf93/"),
+        ),
+        entry="smart-turn-v3.2-cpu.onnx",
+    ),
+    Model(
         name="whisper-tiny.en",
         about="OpenAI Whisper tiny, English, for CTranslate2",
         licence="MIT (OpenAI; conversion by Systran)",

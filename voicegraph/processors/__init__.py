@@ -9,5 +9,6 @@ from voicegraph.processors import rules as rules
 from voicegraph.processors import script as script
 from voicegraph.processors import sentences as sentences
 from voicegraph.processors import silero as silero
+from voicegraph.processors import smart_turn as smart_turn
 from voicegraph.processors import tone as tone
 from voicegraph.processors import whisper as whisper
