@@ -51,7 +51,7 @@ class TurnTimes:
     """One reply. speech_end: when the caller's last voiced sample came in; None if nobody spoke, as for a greeting.
 
     interrupted: when an interrupt gave it up. silent: when the caller last heard a sound of it after that. kept: a part
-    of it must be said to its end, so no interrupt silences it. made: seconds of its sound, by who gave it; played: those
+    of it must be said to its end, so no interrupt silences it. made: seconds of its sound, by giver. played: those
     that were heard.
     """
 
