@@ -36,7 +36,7 @@ from voicegraph.node import lookup, node_type, node_types
 from voicegraph.ports import Form, Style
 
 
-@node("test.node.full", extra="some", packages=("no_such_package", "json"), env=("KEY",), concurrency=2)
+@node("test.node.full", extra="some", packages=("no_such_package", "json"), env=("KEY",))
 class Full:
     """Has one of everything.
 
@@ -206,6 +206,14 @@ def test_a_line_that_is_none_is_told_what_it_lacks() -> None:
         class NoLine:
             async def listen(self) -> AsyncIterator[Audio]:
                 yield Audio(b"")
+
+
+def test_who_answers_the_caller_does_so_one_answer_at_a_time() -> None:
+    with pytest.raises(NodeDefinitionError, match=r"on_text answers the caller, one answer at a time"):
+
+        @node("test.node.two_answers", concurrency=2)
+        class TwoAnswers:
+            async def on_text(self, frame: Transcript) -> Sentence: ...  # type: ignore[empty-body]
 
 
 def test_a_line_that_can_pause_can_go_on() -> None:

@@ -26,8 +26,9 @@ class Reply(msgspec.Struct, frozen=True):
     """One reply as the heard ledger knows it now.
 
     said: its text as far as it was sent to the line. heard: the part of it that the caller has heard, cut at a word.
-    seconds, heard_seconds: the same as durations of audio, without what was discarded. ended: nothing more comes.
-    interrupted: it was cut short. kept: but for a part that must be said to its end. words: of `said`, in order.
+    seconds, heard_seconds: the same as durations of audio, without what was discarded. ended: nothing more comes to
+    the line. interrupted: it was cut short. kept: but for a part that must be said to its end. words: of `said`, in
+    order.
     """
 
     turn: int

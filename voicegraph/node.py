@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 from voicegraph.call import CALL_FIELD, this_call
 from voicegraph.errors import BrokenNodeType, NodeDefinitionError, UnknownNodeType, VoicegraphError
-from voicegraph.frames import Audio, Frame, TTSAudio
+from voicegraph.frames import Audio, Frame, TTSAudio, UserTurn
 from voicegraph.ports import Form, Handler, read_handler
 
 if TYPE_CHECKING:
@@ -148,6 +148,7 @@ def node(
     def register(target: T) -> T:
         made = _define(name, target)
         kind = NodeType(name, made, _read_handlers(name, made), extra, packages, env, concurrency, line, live)
+        _check_concurrency(kind)
         if line:
             _check_line(kind)
         _add(kind)
@@ -281,6 +282,17 @@ def _check_once(name: str, handlers: tuple[Handler, ...]) -> None:
             taken[frame_type] = handler.name
     if sum(handler.form is Form.SOURCE for handler in handlers) > 1:
         raise NodeDefinitionError(f"node `{name}` has two sources; a node has one at most")
+
+
+def _check_concurrency(kind: NodeType) -> None:
+    """Replies are told apart by their turns, which follow each other; who answers the caller begins one each time."""
+    for handler in kind.handlers:
+        begins = any(given.side == "reply" and given is not UserTurn for given in handler.gives)
+        if kind.concurrency > 1 and begins and any(taken.side == "caller" for taken in handler.takes):
+            raise NodeDefinitionError(
+                f"node `{kind.name}`: {handler.name} answers the caller, one answer at a time, so `concurrency` cannot "
+                f"be {kind.concurrency}; let it take a UserTurn, or leave `concurrency` out"
+            )
 
 
 def _check_line(kind: NodeType) -> None:

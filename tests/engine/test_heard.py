@@ -143,6 +143,27 @@ def test_of_a_sentence_whose_sound_is_still_being_made_the_length_is_guessed() -
     assert heard.reply(1).heard == "We are open on"
 
 
+def test_an_interrupt_while_the_line_starves_hears_no_more_than_there_was() -> None:
+    """A voice slower than the ear: the line has played all it was given, and that is not all of the sentence."""
+    heard = Heard()
+    heard.begun(1)
+    heard.queued(chunk(0.4, SENTENCE))
+    heard.played(1, 0.4)
+    before = heard.reply(1).heard
+    heard.interrupt()
+    assert heard.reply(1).heard == before == "We"
+
+
+def test_sound_that_must_be_said_is_apart_from_what_need_not() -> None:
+    heard = Heard()
+    heard.begun(1)
+    heard.queued(chunk(0.3, "one"))
+    heard.queued(chunk(0.5, must=True))
+    heard.played(1, 0.3)
+    heard.interrupt(lambda turn: True)
+    assert heard.reply(1).seconds == 0.8
+
+
 def test_the_guess_follows_the_pace_of_the_voice() -> None:
     """This one takes twice as long as usual."""
     heard = Heard()

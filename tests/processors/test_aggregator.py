@@ -9,6 +9,7 @@ from tests.processors.talks import Halting, Line, guessed, held, said, speaking,
 from voicegraph import Message, SpeechStarted, SpeechStopped, Transcript, UserTurn, node
 from voicegraph.processors.aggregator import LOOK, Aggregator
 from voicegraph.turn_taking.barge_in import BargeIn
+from voicegraph.turn_taking.end_of_turn import FINAL_WAIT
 
 
 @node("test.sink")
@@ -145,8 +146,15 @@ def test_too_few_words_do_not_interrupt() -> None:
 
 def test_a_backchannel_is_neither_an_interrupt_nor_a_turn() -> None:
     ignore = {"ignore": ["uh-huh", "okay"]}
-    call = talk(*speaking(), started(), 0.4, stopped(), said("Okay.", 5.0), 3.0, interrupt=ignore)
+    call = talk(*speaking(), started(), 0.4, stopped(), said("Okay.", 5.0), 9.0, brain={"words": 60}, interrupt=ignore)
     assert call.kinds == ["hello"]
+    assert call.session.replies()[0].heard_seconds == pytest.approx(6.0)
+
+
+def test_the_same_word_at_the_end_of_what_the_agent_says_is_an_answer() -> None:
+    ignore = {"ignore": ["uh-huh", "okay"]}
+    call = talk(*speaking(), started(), 0.4, stopped(), said("Okay.", 5.0), 3.0, interrupt=ignore)
+    assert call.kinds == ["hello", "Okay."]
     assert call.session.replies()[0].heard_seconds == pytest.approx(1.0)
 
 
@@ -190,9 +198,30 @@ def test_too_few_words_before_the_call_ends_are_a_turn_too() -> None:
 def test_an_ignored_word_does_not_hold_up_the_words_that_were_kept() -> None:
     policy = {"min_words": 2, "ignore": ["okay"]}
     call = talk(started(), 1.0, stopped(), said("hello"), 0.3, started(), 0.1, said("yes", 5.0),
-                  said("ok", 6.0, final=False), stopped(), 0.2, said("okay", 6.0), 3.0,
-                  end_silence="100ms", interrupt=policy)  # fmt: skip
+                  said("ok", 6.0, final=False), stopped(), 0.2, said("okay", 6.0), 6.0,
+                  brain={"words": 30}, end_silence="100ms", interrupt=policy)  # fmt: skip
     assert call.kinds == ["hello", "yes"]
+
+
+def test_a_turn_waits_for_the_words_of_its_last_speech() -> None:
+    """The transcriber takes longer than the silence that ends a turn, and gives no guesses."""
+    call = talk(started(), 1.0, stopped(), said("what is"), 0.1, started(at=3.0), 1.0, stopped(at=4.0), 0.9,
+                said("the largest planet", 3.0), 3.0)  # fmt: skip
+    assert call.kinds == ["what is the largest planet"]
+    assert call.wait(Transcript, "what is the largest planet") == 0
+
+
+def test_a_late_transcript_of_earlier_speech_is_not_what_it_waits_for() -> None:
+    late = Transcript("what is", start=1.0, end=2.0)
+    call = talk(started(), 1.0, stopped(), 0.1, started(at=3.0), 0.2, late, 0.8, stopped(at=4.0), 0.9,
+                said("the largest planet", 3.0), 3.0)  # fmt: skip
+    assert call.kinds == ["what is the largest planet"]
+
+
+def test_but_not_for_ever_since_a_cough_has_none() -> None:
+    call = talk(started(), 1.0, stopped(), said("what is"), 0.1, started(at=3.0), 0.1, stopped(at=3.1), 3.0)
+    assert call.kinds == ["what is"]
+    assert call.wait(SpeechStopped, "what is") == pytest.approx(0.5 + FINAL_WAIT)
 
 
 def test_an_ignored_word_is_a_turn_when_the_agent_is_silent() -> None:

@@ -62,8 +62,19 @@ def test_a_reply_is_whole_and_its_words_stay_with_their_sound() -> None:
     given = voice_of(convert(chunks, 16_000))
     assert b"".join(frame.pcm for frame in given) == resample(pcm, 22_050, 16_000)
     assert [frame.text for frame in given] == ["Hello", "", "there.", ""]
-    assert [frame.interruptible for frame in given[:3]] == [True, True, False]
-    assert {(frame.rate, frame.turn) for frame in given} == {(16_000, 1)}
+    assert [frame.interruptible for frame in given] == [True, True, False, False]
+
+
+def test_what_must_be_said_is_said_to_its_last_sample() -> None:
+    pcm = sound(22_050, 0.1)
+    parts = [TTSAudio(pcm, rate=22_050, turn=1, interruptible=must) for must in (False, True, False)]
+    given = voice_of(convert(parts, 16_000))
+    whole = len(resample(pcm, 22_050, 16_000))
+    lengths = {False: 0, True: 0}
+    for frame in given:
+        lengths[frame.interruptible] += len(frame.pcm)
+    assert sum(lengths.values()) == 3 * whole
+    assert 2 * whole <= lengths[False] < 2 * whole + 100  # what need not be said may end a ms later, with it
 
 
 def test_words_are_kept_even_if_their_chunk_is_held_back_whole() -> None:
@@ -74,20 +85,21 @@ def test_words_are_kept_even_if_their_chunk_is_held_back_whole() -> None:
 def test_each_reply_begins_anew() -> None:
     made = node_type(Resample).configure({"rate": 16_000})
     pcm = sound(8_000, 0.1)
-    first = made.on_voice(TTSAudio(pcm, rate=8_000, turn=1)).pcm
-    assert made.on_voice(TTSAudio(pcm, rate=8_000, turn=2)).pcm == first  # turn 1 was interrupted: no end of it
-    assert made.on_reply_end(ReplyEnd(turn=1)) is None
-    tail = made.on_reply_end(ReplyEnd(turn=2))
-    assert first + tail.pcm == resample(pcm, 8_000, 16_000)
-    assert made.on_reply_end(ReplyEnd(turn=2)) is None
+    (first,) = made.on_voice(TTSAudio(pcm, rate=8_000, turn=1))
+    (second,) = made.on_voice(TTSAudio(pcm, rate=8_000, turn=2))  # turn 1 was interrupted: no end of it
+    assert second.pcm == first.pcm
+    assert [*made.on_reply_end(ReplyEnd(turn=1))] == []
+    (tail,) = made.on_reply_end(ReplyEnd(turn=2))
+    assert first.pcm + tail.pcm == resample(pcm, 8_000, 16_000)
+    assert [*made.on_reply_end(ReplyEnd(turn=2))] == []
 
 
 def test_what_has_the_rate_already_passes_untouched() -> None:
     audio, voice = caller(16_000, 0.02)[0], TTSAudio(bytes(640), rate=16_000, text="Hi")
     made = node_type(Resample).configure({"rate": 16_000})
     assert made.on_audio(audio) is audio
-    assert made.on_voice(voice) is voice
-    assert made.on_reply_end(ReplyEnd()) is None
+    assert [*made.on_voice(voice)] == [voice]
+    assert [*made.on_reply_end(ReplyEnd())] == []
 
 
 def test_a_new_rate_in_the_middle_of_a_call() -> None:

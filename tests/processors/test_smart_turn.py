@@ -316,7 +316,7 @@ def test_a_question_cut_in_the_middle_is_less_complete(words: str, rate: int, tm
     assert whole.at > cut.at
 
 
-@pytest.mark.parametrize(("end_of_turn", "turns"), [("silence", 2), ("{by: model, at_most: 2s}", 1)])
+@pytest.mark.parametrize(("end_of_turn", "turns"), [("silence", 2), ("{by: model, at_most: 9s}", 1)])
 def test_who_stops_to_think_is_waited_for(end_of_turn: str, turns: int, tmp_path: Path) -> None:
     """1.2 s of silence in the middle of a question, and 200 ms that end a turn."""
     for name in ("silero-vad", "smart-turn-v3.2", "whisper-tiny.en"):

@@ -108,12 +108,11 @@ class _Entry:
         for span in self.spans:
             if span.discarded_at is not None:
                 continue
-            if span.end <= self.played:
-                span.complete = True
+            if span.complete and span.end <= self.played:
                 continue
             if span.must:
                 span.start = min(span.start, position)
-                position = span.end
+                position = max(position, span.end)
             else:
                 span.discard(self.played, pace)
         self.queued = position
@@ -152,7 +151,7 @@ class Heard:
             self._settle(turn)
 
     def ended(self, turn: int) -> None:
-        """All of this turn's audio has gone to the line."""
+        """All of this turn's audio goes to the line already."""
         entry = self._entries[turn]
         entry.ended = True
         self._complete(entry)

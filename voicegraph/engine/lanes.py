@@ -78,7 +78,7 @@ class Bound:
                         cause.born = clock()
                     wait = outlet.send(given, cause)
                     if wait is not None:
-                        await wait
+                        await (outlet.surely(wait) if self.source else wait)
                     if cause.turn and not self.lasting and void(cause):
                         break
             finally:
@@ -142,7 +142,7 @@ class _Lane:
                 raise asyncio.CancelledError from error  # it was told to let go, and this is how it did
         wait = outlet.close(cause)
         if wait is not None:
-            await wait
+            await asyncio.shield(outlet.keep(wait))  # an interrupt that cancels us must not lose the end of the reply
 
     async def _let_go(self, worker: asyncio.Task[None] | None) -> None:
         """Gives the worker before this one its time to clean up."""
@@ -176,16 +176,16 @@ class FrameLane(_Lane):
 
     def interrupt(self) -> None:
         """Cancels the handlers whose turn is void."""
-        void, abandon = self.inbox.turns.void, self.host.outlet.abandon
-        for task, cause in [(task, cause) for task, cause in self._helpers.items() if void(cause)]:
+        void = self.inbox.turns.void
+        for task in [task for task, cause in self._helpers.items() if void(cause)]:
             task.cancel()
             self._dismiss(task)
-            abandon(cause)
+            self._run(self._let_go(task))
         worker, current = self._worker, self._current
         if current is not None and worker is not None and void(current):
             worker.cancel()
             self._current = None
-            abandon(current)
+            self.host.outlet.abandon(current)
             self.start(after=worker)
         self.inbox.purge()
 
@@ -313,6 +313,7 @@ class FrameStream:
         self._inbox = inbox
         self._host = host
         self._closed = False
+        self._handing: asyncio.Task[None] | None = None  # hands on the end of a turn that came by
 
     def __aiter__(self) -> FrameStream:
         return self
@@ -337,13 +338,18 @@ class FrameStream:
 
     async def _next(self) -> Frame | None:
         while not self._closed:
+            if self._handing is not None:
+                await asyncio.shield(self._handing)  # which goes on if this read is cancelled
+                self._handing = None
             frame = await self._inbox.peek()
             if self._ends_at(frame):
                 return None
             self._inbox.pop()
             if not isinstance(frame, ReplyEnd):
                 return frame
-            await done(self._host.lane_done(frame))  # a stream of the whole call sees turns come and go
+            wait = self._host.lane_done(frame)  # a stream of the whole call sees turns come and go
+            if wait is not None:
+                self._handing = self._host.outlet.keep(wait)
         return None
 
     def _ends_at(self, frame: Frame) -> bool:
@@ -379,6 +385,7 @@ class SourceLane(_Lane):
 
     async def _work(self, giving: asyncio.Task[None]) -> None:
         await asyncio.wait([giving])
+        await done(self.host.outlet.close(self._cause))  # if it was asked to finish in the midst of a reply
         await done(self.host.source_done())
 
 

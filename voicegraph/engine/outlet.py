@@ -100,7 +100,7 @@ class Outlet:
             return None
         wait = pushes[0](frame) if len(pushes) == 1 else self._fan_out(pushes, frame)
         if wait is not None and not frame.interruptible and cause.interruptible:
-            return self._surely(wait)
+            return self.surely(wait)
         return wait
 
     def send_end(self, end: Frame) -> Wait:
@@ -116,8 +116,12 @@ class Outlet:
         task.add_done_callback(lambda task: self._kept.pop(task))
         return task
 
-    def _surely(self, wait: Awaitable[None]) -> Wait:
-        """Waits for room for what must be said, even if its giver is cancelled. The reply's end comes behind it."""
+    def pending(self) -> list[asyncio.Task[None]]:
+        """What is still being given while its giver does something else."""
+        return [*self._kept]
+
+    def surely(self, wait: Awaitable[None]) -> Awaitable[None]:
+        """Waits for room even if the giver is cancelled: what was given comes. The reply's end comes behind it."""
         task = self.keep(wait)
         self._sure[task] = None
         task.add_done_callback(lambda task: self._sure.pop(task))

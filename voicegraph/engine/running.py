@@ -11,7 +11,7 @@ from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
 from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane
-from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after
+from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after, done
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
@@ -56,6 +56,7 @@ class RunningNode:
         self.lanes: list[FrameLane | StreamLane] = []
         self.source: SourceLane | None = None
         self.givers: Callable[[Frame], int] = lambda end: 1
+        self.last_words: Callable[[], list[asyncio.Task[None]]] = list  # what the call itself says here and waits
         self.turnstile: Turnstile | None = None
         self._live = live
         self._arrived: Counter[int] = Counter()
@@ -105,8 +106,19 @@ class RunningNode:
         if self._arrived[end.turn] < self.givers(end):
             return None
         del self._arrived[end.turn]
+        if isinstance(end, End) and (words := self.last_words()):
+            return self._behind(words, end)
+        return self._take_end(end)
+
+    async def _behind(self, words: list[asyncio.Task[None]], end: Frame) -> None:
+        await asyncio.wait(words)
+        await done(self._take_end(end))
+
+    def _take_end(self, end: Frame) -> Wait:
         if self.turnstile is not None:
             self.turnstile.ended(end.turn)
+        if self.kind.line and isinstance(end, ReplyEnd):
+            self.policy.heard.ended(end.turn)  # all its sound is on the books, though not all is taken yet
         lanes = self._lanes_for(end)
         for lane in lanes:
             lane.inbox.push_marker(end)

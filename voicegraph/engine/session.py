@@ -77,9 +77,12 @@ class Session:
         self._reaches: dict[str, set[str]] = {}
         self.nodes = self._make_nodes()
         self._line = self.nodes[plan.line] if plan.line else None
-        self._edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in _find_voice(plan))]
+        voices = _find_voice(plan)
+        self._edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in voices)]
         self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps, self.keep)
         join(self._edges, self.nodes, self)
+        for voice in voices:
+            self.nodes[voice].last_words = self._mouth.pending
         lay(self._mouth, self._edges, self.nodes)
 
     async def run(self) -> None:
@@ -125,7 +128,7 @@ class Session:
         sentence = Sentence(text, turn=self.turns.open(CALL), born=self.now(), interruptible=interruptible)
         wait = self._mouth.send_last(self._mouth.send(sentence, sentence), sentence.turn, sentence.born)
         if wait is not None:
-            self.keep(wait)
+            self._mouth.keep(wait)
 
     def played(self, turn: int, seconds: float) -> None:
         self.heard.played(turn, seconds)
@@ -212,7 +215,7 @@ class Session:
         self._unended.discard(node)
         if self.turns.holds_of(node):
             self.interrupt(End())  # nobody is left to commit what it began
-        self.resume(End())  # or to end a pause that it began
+        self.resume(End())  # a pause that nobody may be left to end
         self._end_if_all_ended()
 
     def _end_if_all_ended(self) -> None:
@@ -286,10 +289,13 @@ class Session:
             self.keep(self._attempt_rest(node, result))
 
     async def _attempt_rest(self, node: RunningNode, rest: Coroutine[Any, Any, Any]) -> None:
+        slow = asyncio.get_running_loop().call_later(LET_GO, node.notice, "takes long to tidy up after an interrupt")
         try:
             await rest
         except Exception as error:  # noqa: BLE001 - see above
             node.failed(error)
+        finally:
+            slow.cancel()
 
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""

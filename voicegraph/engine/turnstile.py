@@ -15,11 +15,12 @@ from voicegraph.frames import Frame
 
 
 class Turnstile:
-    """Before one node; `begun` are the turns that have come in and not yet ended."""
+    """Before one node. Begun are the turns that have come in and not yet ended; others wait, each with its giver."""
 
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
         self._begun: set[int] = set()
+        self._waiting: list[int] = []
         self._changed = asyncio.Event()
 
     def guard(self, push: Push) -> Push:
@@ -44,11 +45,16 @@ class Turnstile:
         self._release()
 
     def _must_wait(self, frame: Frame) -> bool:
-        return bool(self._begun) and min(self._begun) < frame.turn
+        return min((*self._begun, *self._waiting), default=frame.turn) < frame.turn
 
     async def _push_later(self, push: Push, frame: Frame) -> None:
-        while self._must_wait(frame):
-            await self._changed.wait()
+        self._waiting.append(frame.turn)
+        try:
+            while self._must_wait(frame):
+                await self._changed.wait()
+        finally:
+            self._waiting.remove(frame.turn)
+            self._release()
         if not self.turns.void(frame):
             self._begun.add(frame.turn)
             again = push(frame)

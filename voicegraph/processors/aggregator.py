@@ -55,6 +55,7 @@ class Aggregator:
         self._has_vad = False
         self._caller = CallerVoice(self.end_silence, self.end_of_turn)
         self._partial = ""  # what the caller seems to be saying
+        self._unwritten = False  # the caller has spoken, and no final transcript of it has come
         self._dialogue = Dialogue(self.history)
         self._kept = False  # words were said over the agent's voice, and wait until the agent is done
         self._alarms = Alarms[Callable[[], Decisions]]()
@@ -103,7 +104,7 @@ class Aggregator:
         """The caller began to speak, `passed` seconds ago."""
         began = self.call.now() - passed
         self._caller.start(began, at)
-        self._partial = ""
+        self._partial, self._unwritten = "", self._has_vad
         self._alarms.drop(self._on_silence, self._end_turn)
         if self._agent.unheard(self._dialogue.last, passed):
             yield self._take_back()  # the caller was not done yet
@@ -141,7 +142,7 @@ class Aggregator:
             yield from self._barge_in()
 
     def _on_final(self, transcript: Transcript) -> Decisions:
-        self._partial = ""
+        self._partial, self._unwritten = "", self._unwritten and self._caller.is_before(transcript)
         self._alarms.drop(self._end_turn)
         if not self._has_vad:
             yield from self._on_stopped(0.0)
@@ -156,11 +157,14 @@ class Aggregator:
             yield from self._answer(speculative=True)
 
     def _take_in(self, transcript: Transcript, news: str) -> Decisions:
-        """Makes a final transcript a part of the caller's turn, unless it is an "uh-huh" to what the agent says."""
+        """Makes a final transcript a part of the caller's turn, unless it is an "uh-huh" to what the agent says.
+
+        At the very end of that, an "okay" is an answer.
+        """
         if self._agent.unheard(self._dialogue.last):
             yield self._take_back()
         elif self.call.speaking():
-            if not self.interrupt.words(news):
+            if not (self.interrupt.words(news) or self._agent.nearly_done()):
                 return
             self._kept = not self.interrupt.decides(float("inf"), news)
             if not self._kept and self._agent.replies():
@@ -176,7 +180,8 @@ class Aggregator:
         """The caller has been silent for long enough."""
         if not self._has_vad:
             self._caller.speaking = False
-        if self._partial:  # the last words are not final yet: they are worth a moment
+        unwritten = self._unwritten and self._dialogue.words
+        if self._partial or unwritten:  # the last words are not final yet: they are worth a moment
             self._alarms.set(self._end_turn, self.call.now() + FINAL_WAIT)
         else:
             yield from self._end_turn()

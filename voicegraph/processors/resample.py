@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from voicegraph.frames import Audio, ReplyEnd, TTSAudio
@@ -30,6 +31,7 @@ class Resample:
         self._next_out = 0.0
         self._agent: Resampler | None = None
         self._turn = 0
+        self._interruptible = True  # what of the agent's voice is being converted
 
     def warm(self) -> None:
         """Imports numpy."""
@@ -50,23 +52,30 @@ class Resample:
         self._next_out += made.seconds
         return made
 
-    def on_voice(self, audio: TTSAudio) -> Annotated[TTSAudio, Rate("rate")] | None:
+    def on_voice(self, audio: TTSAudio) -> Iterator[Annotated[TTSAudio, Rate("rate")]]:
         if audio.rate == self.rate:
-            return audio
-        if self._agent is None or self._agent.source != audio.rate or self._turn != audio.turn:
-            self._agent = self._stream(audio.rate)
-            self._turn = audio.turn
-        pcm = self._agent.feed(audio.pcm)
-        if not (pcm or audio.text):
-            return None
-        return TTSAudio(pcm, rate=self.rate, text=audio.text)
+            yield audio
+            return
+        stream = self._agent
+        if stream is None or (stream.source, self._turn) != (audio.rate, audio.turn):
+            stream = self._agent = self._stream(audio.rate)
+        elif audio.interruptible and not self._interruptible:  # what must be said is said to its last sample
+            yield from self._rest(stream)
+            stream = self._agent = self._stream(audio.rate)
+        self._turn, self._interruptible = audio.turn, audio.interruptible
+        pcm = stream.feed(audio.pcm)
+        if pcm or audio.text:
+            yield TTSAudio(pcm, rate=self.rate, text=audio.text)
 
-    def on_reply_end(self, end: ReplyEnd) -> Annotated[TTSAudio, Rate("rate")] | None:
+    def on_reply_end(self, end: ReplyEnd) -> Iterator[Annotated[TTSAudio, Rate("rate")]]:
         """The end of a reply lets go of what was held back."""
-        if self._agent is None or self._turn != end.turn:
-            return None
-        pcm, self._agent = self._agent.flush(), None
-        return TTSAudio(pcm, rate=self.rate, interruptible=end.interruptible) if pcm else None
+        if self._agent is not None and self._turn == end.turn:
+            yield from self._rest(self._agent)
+            self._agent = None
+
+    def _rest(self, stream: Resampler) -> Iterator[TTSAudio]:
+        if pcm := stream.flush():
+            yield TTSAudio(pcm, rate=self.rate, interruptible=self._interruptible)
 
     def _stream(self, source: int) -> Resampler:
         from voicegraph.audio.resample import Resampler

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from voicegraph.call import SLACK, Call, Reply
 from voicegraph.durations import format_duration
-from voicegraph.frames import EndOfTurn, UserTurn
+from voicegraph.frames import EndOfTurn, Transcript, UserTurn
 from voicegraph.turn_taking.barge_in import NOISE_WAIT, Paused
 from voicegraph.turn_taking.end_of_turn import EndOfTurnPolicy
+
+LAST_WORDS = 1.0
+"""Seconds before its end in which a reply can be answered already."""
 
 
 class CallerVoice:
@@ -43,6 +46,10 @@ class CallerVoice:
     def speaks_since(self) -> float | None:
         """None while the caller is silent."""
         return self._began if self.speaking else None
+
+    def is_before(self, transcript: Transcript) -> bool:
+        """Whether a transcript is of earlier speech."""
+        return 0 < transcript.end <= self._at
 
     def judge(self, verdict: EndOfTurn) -> bool:
         """Somebody judges whether the caller is done. Returns whether it counts: speech that goes on voids it."""
@@ -88,6 +95,10 @@ class AgentVoice:
             return False
         reply = self._call.reply(turn.turn)
         return not (reply.over or reply.interrupted or reply.heard or reply.heard_seconds > passed + SLACK)
+
+    def nearly_done(self) -> bool:
+        """Whether what is being said is about to end."""
+        return all(reply.ended and reply.seconds - reply.heard_seconds < LAST_WORDS for reply in self.replies())
 
     def answers(self, turn: UserTurn | None) -> bool:
         """Whether a turn is answered, and nobody has interrupted that."""
