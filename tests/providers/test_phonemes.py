@@ -7,7 +7,7 @@ import sys
 from difflib import SequenceMatcher
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from voicegraph.errors import ModelError
@@ -47,6 +47,7 @@ def test_nothing_to_say(text: str) -> None:
         ("call 555-1234", "call 5 5 5, 1 2 3 4"),
         ("call 212 555-1234.", "call 2 1 2, 5 5 5, 1 2 3 4."),
         ("call +44 20 7946 0958", "call 4 4, 2 0, 7 9 4 6, 0 9 5 8"),
+        ("card 4000123412341234", "card 4 0 0 0 1 2 3 4 1 2 3 4 1 2 3 4"),
         ("2024, 10-12, 3:2, 24:00, 1,000", "2024, 10-12, 3:2, 24:00, 1,000"),
     ],
 )
@@ -56,6 +57,8 @@ def test_times_and_telephone_numbers_are_said_as_people_say_them(text: str, said
 
 @settings(deadline=None)
 @given(st.text(max_size=30))
+@example("1000000000000000000")
+@example("1,000,000,000,000,000,000.5")
 def test_any_text_gives_ids_or_nothing(text: str) -> None:
     ids = spoken(text)
     assert not ids or (ids[0], ids[-1]) == (BEGIN, END)

@@ -70,7 +70,7 @@ def _framed(symbols: str, ids: Mapping[str, list[int]]) -> list[int]:
 
 
 def as_spoken(text: str) -> str:
-    """Clock times and telephone numbers, which the dictionary does not read, as one says them."""
+    """Clock times, and the numbers of telephones and cards, which the dictionary does not read, as one says them."""
     for pattern, spoken in _SPOKEN:
         text = pattern.sub(spoken, text)
     return text
@@ -92,5 +92,5 @@ _SPOKEN: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         re.compile(r"\b(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?!\d)(?=(?P<half>\s*[ap]\.?m\b)?)", re.IGNORECASE),
         _time,
     ),
-    (re.compile(r"\+\d[\d ()-]{5,}\d|\b(?:\d{3}[- ])?\d{3}-\d{4}\b"), _digits),
+    (re.compile(r"\+\d[\d ()-]{5,}\d|\b(?:\d{3}[- ])?\d{3}-\d{4}\b|\d(?:,?\d){15,}"), _digits),
 )
