@@ -137,15 +137,17 @@ def breaks(line: SimulatedCall) -> tuple[int, int]:
 def heard_after(line: SimulatedCall, ear: Ear) -> tuple[int, int]:
     """Samples of the agent that were heard from the moment speech was noticed until it spoke on: the most of any.
 
-    And how often speech that came while the agent was paused already did not keep it so.
+    And how often speech did not pause the agent, or not keep it so: on a line so noisy that it has just been silent for
+    longer than `turn_taking.barge_in.NOISE_WAIT`.
     """
+    paused = set(ear.given_at[Pause])
     resumes = [*ear.given_at[Resume], float("inf")]
     stretches = [(stretch.at, len(stretch.pcm) // 2) for stretch in line.heard.stretches]
     most = spoke_on = 0
     for at in ear.given_at[SpeechStarted]:
         until = resumes[bisect_right(resumes, at)]
         heard = sum(_overlap(*each, at, until) for each in stretches)
-        if any(_overlap(*each, at - FRAME, at) for each in stretches):
+        if at in paused:
             most = max(most, heard)
         else:
             spoke_on += heard > 0
