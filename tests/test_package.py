@@ -15,7 +15,7 @@ PACKAGE = Path(voicegraph.__file__).parent
 LAYERS = [
     {"errors", "frames", "durations", "settings", "shared", "models", "audio"},
     {"call", "ports", "node"},
-    {"turn_taking"},
+    {"turn_taking", "tools"},
     {"graph"},
     {"engine"},
     {"testing", "providers", "processors", "transports", "observe"},

@@ -2,7 +2,7 @@
 
 from voicegraph.call import Call, Reply, Word, this_call
 from voicegraph.durations import Duration
-from voicegraph.errors import VoicegraphError
+from voicegraph.errors import ToolError, VoicegraphError
 from voicegraph.frames import (
     Audio,
     Commit,
@@ -29,6 +29,7 @@ from voicegraph.frames import (
 from voicegraph.node import node
 from voicegraph.ports import Rate
 from voicegraph.shared import shared
+from voicegraph.tools import tool
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ __all__ = [
     "TTSAudio",
     "Token",
     "ToolCall",
+    "ToolError",
     "ToolResult",
     "Transcript",
     "UserTurn",
@@ -63,4 +65,5 @@ __all__ = [
     "node",
     "shared",
     "this_call",
+    "tool",
 ]

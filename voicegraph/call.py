@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from random import Random
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import msgspec
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -86,8 +89,27 @@ class Call(Protocol):
         """For lines: of this turn, so many seconds in all have now been heard."""
         ...
 
-    def hang_up(self, reason: str) -> None:
-        """Ends the call at once: nothing more is said. For lines whose caller is gone, and for tools."""
+    @property
+    def line(self) -> Any:
+        """The instance of the call's line, for what only some lines know or can do; None in a graph without one."""
+        ...
+
+    def hang_up(self, reason: str, *, after_speaking: bool = False) -> None:
+        """Ends the call at once: nothing more is said. For lines whose caller is gone, and for tools.
+
+        after_speaking: let the caller hear what is being said first; an interrupt of that calls it off.
+        """
+        ...
+
+    async def committed(self, turn: int) -> bool:
+        """Waits until a turn is surely to be answered, which a speculative one is not yet. False: it was given up."""
+        ...
+
+    def keep(self, work: Awaitable[None], *, grace: float = 0.0) -> asyncio.Task[None]:
+        """Runs something beside the nodes, which no interrupt cancels. Its exception ends the call.
+
+        grace: seconds for which the end of the call waits for it, before it cancels that too.
+        """
         ...
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:

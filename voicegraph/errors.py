@@ -4,6 +4,8 @@ VoicegraphError
 ├── NodeDefinitionError   a class or function under @node cannot be a node: said at import, with what to change
 ├── UnknownNodeType       no node type of that name; says which is near
 ├── BrokenNodeType        an installed package offers a node type and cannot define it; says which package, and why
+├── ToolDefinitionError   a function cannot be a tool; says what it lacks
+├── ToolError             raised by a tool: what the language model that called it is to know
 ├── GraphError            a graph file is wrong; carries every diagnostic (voicegraph.graph.diagnostics)
 ├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
 ├── AudioError            a sound file or a sound device cannot be used
@@ -15,6 +17,8 @@ A user's mistake ends in one of these, whose text says what to do. Anything else
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class VoicegraphError(Exception):
@@ -43,6 +47,18 @@ class BrokenNodeType(VoicegraphError):
         self.package = package
 
 
+class ToolDefinitionError(VoicegraphError):
+    """A function cannot be a tool. lacks: every reason, in words that go on from its name."""
+
+    def __init__(self, name: str, lacks: Sequence[str]) -> None:
+        super().__init__(f"`{name}` cannot be a tool: {'; '.join(lacks)}")
+        self.lacks = tuple(lacks)
+
+
+class ToolError(VoicegraphError):
+    """Raised by a tool: what the language model that called it is to know. Of other exceptions it learns the type."""
+
+
 class ModelError(VoicegraphError):
     """A model is missing, cannot be fetched, or is not the file that it should be."""
 
@@ -69,3 +85,11 @@ class CallFailed(VoicegraphError):
     def __init__(self, node: str, message: str) -> None:
         super().__init__(f"{node}: {message}")
         self.node = node
+
+
+def raised_at(error: BaseException) -> str:
+    """File and line where an exception was raised: for logs, since its text may hold a caller's words."""
+    import traceback  # only to tell of a fault
+
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"

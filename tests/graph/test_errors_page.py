@@ -19,8 +19,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 SECTIONS: dict[str, str] = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
 BLOCK = re.compile(r"^```(?:yaml|py)\n(?:# (\S+\.(?:yaml|py))\n)?(.*?)^```", re.MULTILINE | re.DOTALL)
 
-DESK = dict(BLOCK.findall(PAGE))["desk.yaml"]
-"""The graph that is under test in the examples of conversation tests."""
+DESK, BRAIN = (dict(BLOCK.findall(PAGE))[name] for name in ("desk.yaml", "brain.py"))
+"""The graph that is under test in the examples of conversation tests; the language model in those of tools."""
 
 UNSHOWN = {
     "file-unreadable": mistakes('extends: "a\\0b"'),
@@ -72,8 +72,13 @@ def test_a_package_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.M
 def told_of(section: str, folder: Path) -> tuple[Diagnostic, ...]:
     """The diagnostics of the graph in a section of the page, whose node types get names of their own."""
     folder.mkdir()
+
+    def own(text: str) -> str:
+        return re.sub(r"\bclinic\.(?!py\b)", f"{folder.parent.name}-{folder.name}.", text)
+
     (folder / "desk.yaml").write_text(DESK)
-    section = re.sub(r"\bclinic\.(?!py\b)", f"{folder.parent.name}-{folder.name}.", section)
+    (folder / "brain.py").write_text(own(BRAIN))
+    section = own(section)
     graph = ""
     for name, text in BLOCK.findall(section):
         (folder / (name or "graph.yaml")).write_text(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -20,7 +19,7 @@ from voicegraph.engine.outlet import Outlet, Tap, done
 from voicegraph.engine.running import RunningNode, join, lay, reachable
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
-from voicegraph.errors import CallFailed, VoicegraphError
+from voicegraph.errors import CallFailed, VoicegraphError, raised_at
 from voicegraph.frames import End, Error, Frame, ReplyEnd, Sentence
 from voicegraph.graph.plan import Edge, Plan
 
@@ -73,7 +72,8 @@ class Session:
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
         self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
-        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._tasks: dict[asyncio.Task[Any], float] = {}  # with the grace of each
+        self._parting: str | None = None  # why the call ends when the agent has spoken
         self._reaches: dict[str, set[str]] = {}
         self.nodes = self._make_nodes()
         self._line = self.nodes[plan.line] if plan.line else None
@@ -134,10 +134,21 @@ class Session:
         self.heard.played(turn, seconds)
         for observer in self._observers:
             _guarded(observer.played)(turn, seconds)
+        self._part()
 
-    def hang_up(self, reason: str) -> None:
+    @property
+    def line(self) -> Any:
+        return self._line.instance if self._line else None
+
+    def hang_up(self, reason: str, *, after_speaking: bool = False) -> None:
+        if after_speaking and self.speaking():
+            self._parting = reason
+            return
         logger.info("{}: hung up: {}", self.id, reason)
         self._over.set()
+
+    async def committed(self, turn: int) -> bool:
+        return await self.turns.committed(turn)
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
         return await offload.offload(function, *args)
@@ -153,6 +164,7 @@ class Session:
         All of it in this loop step; nothing here awaits, so no node can hold it up.
         """
         self.turns.interrupt()
+        self._parting = None
         if self._line is not None:
             self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
         given_up = self.heard.interrupt(self.turns.outlives)
@@ -189,7 +201,7 @@ class Session:
     def failed(self, node: str, error: BaseException, *, fatal: bool) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
         self.faults.append((node, error))
-        logger.error("{}: {} at {}", node, type(error).__name__, _place(error))  # its text may hold a caller's words
+        logger.error("{}: {} at {}", node, type(error).__name__, raised_at(error))  # its text may hold a caller's words
         fatal = fatal and not self._over.is_set()
         message = f"{type(error).__name__}: {error}"
         for tap in self.taps:
@@ -227,6 +239,7 @@ class Session:
         """All of a reply, or of the call, has gone to the line."""
         if isinstance(end, ReplyEnd):
             self.heard.ended(end.turn)
+            self._part()
         elif isinstance(end, End):
             assert self._line is not None
             self.keep(self._drain(self._line))
@@ -297,10 +310,17 @@ class Session:
         finally:
             slow.cancel()
 
-    def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
+    def _part(self) -> None:
+        """Hangs up if that only waited for what is over now."""
+        if self._parting is not None and not self.speaking():
+            reason, self._parting = self._parting, None
+            self.hang_up(reason)
+
+    def keep(self, work: Awaitable[None], *, grace: float = 0.0) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
-        task = asyncio.get_running_loop().create_task(done(work), name=self.id)
-        self._tasks[task] = None
+        work = work if asyncio.iscoroutine(work) else done(work)
+        task = asyncio.get_running_loop().create_task(work, name=self.id)
+        self._tasks[task] = grace
         task.add_done_callback(self._kept_ended)
         return task
 
@@ -310,11 +330,17 @@ class Session:
             self.failed(CALL, error, fatal=True)
 
     async def _stop(self) -> None:
-        """Cancels every task of the call, and tells of any that will not go and of what the caller said in vain."""
+        """Ends every task of the call, and tells of any that will not go and of what the caller said in vain."""
         for node in self.nodes.values():
             if dropped := node.dropped():
                 self.notice(node.name, f"was behind, and dropped {dropped} frames of the caller's audio")
-        tasks = [*(task for node in self.nodes.values() for task in node.stop()), *self._tasks]
+        hasty = [task for task, grace in self._tasks.items() if not grace]
+        await self._cancel([*(task for node in self.nodes.values() for task in node.stop()), *hasty])
+        if patient := {task: grace for task, grace in self._tasks.items() if grace}:
+            await asyncio.wait(patient, timeout=max(patient.values()))
+            await self._cancel([task for task in patient if not task.done()])
+
+    async def _cancel(self, tasks: list[asyncio.Task[Any]]) -> None:
         for task in tasks:
             task.cancel()
         if tasks:
@@ -340,15 +366,9 @@ def _guarded(tell: Callable[..., None]) -> Callable[..., None]:
         try:
             tell(*what)
         except Exception as error:  # noqa: BLE001 - see above
-            logger.error("observer: {} at {}", type(error).__name__, _place(error))
+            logger.error("observer: {} at {}", type(error).__name__, raised_at(error))
 
     return told
-
-
-def _place(error: BaseException) -> str:
-    """File and line where an exception was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
 
 
 def _find_voice(plan: Plan) -> list[str]:

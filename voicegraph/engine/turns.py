@@ -82,6 +82,12 @@ class Turns:
         event = self._held.get(turn)
         return event.wait() if event else None
 
+    async def committed(self, turn: int) -> bool:
+        """Waits while a turn is held. False: it was given up."""
+        if (held := self.held(turn)) is not None:
+            await held
+        return not 0 < turn < self.floor
+
     def holds_of(self, origin: str) -> bool:
         """Whether a turn that this node began is held still."""
         return any(self._origins[turn] == origin for turn in self._held)

@@ -2,6 +2,7 @@
 
 * `imports`: the user's node types are registered
 * `types`: what each node is
+* `tools`: functions that language models may call are there, and can be called
 * `configuration`: each node's settings are right, and at which rates it takes and gives sound
 * `wires`: which frames flow from whom to whom
 * `topology`: everything is used and reached, and nothing goes in circles
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 from voicegraph.graph.checks.configuration import configure_nodes
 from voicegraph.graph.checks.policy import check_budgets, check_fallbacks
 from voicegraph.graph.checks.requirements import check_converters, check_packages, check_variables
+from voicegraph.graph.checks.tools import find_tools
 from voicegraph.graph.checks.topology import check_cycles, check_reached, check_silence, check_used
 from voicegraph.graph.checks.types import check_one_line, find_types
 from voicegraph.graph.checks.wires import find_edges
@@ -35,7 +37,8 @@ def check(file: GraphFile, tree: Map, report: Report, *, environment: Mapping[st
     imported = run_imports(file, report)
     kinds = find_types(file, report, imported=imported)
     line = check_one_line(file, kinds, report)
-    nodes = configure_nodes(file, kinds, report)
+    tools = find_tools(file, kinds, line, report)
+    nodes = configure_nodes(file, kinds, report, tools)
     edges = find_edges(file, kinds, report)
 
     check_used(file, report)

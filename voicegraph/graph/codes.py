@@ -46,6 +46,11 @@ Code = Literal[
     "two-lines",
     "bad-config",
     "bad-rate",
+    # checks/tools.py: functions that a language model may call
+    "unknown-tool",
+    "bad-tool",
+    "duplicate-tool",
+    "line-cannot",
     # checks/wires.py, checks/topology.py: the flow
     "unknown-node",
     "unknown-output",

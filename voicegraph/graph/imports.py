@@ -28,6 +28,21 @@ def run_imports(file: GraphFile, report: Report) -> bool:
     return all(done)
 
 
+def imported_modules(file: GraphFile) -> dict[str, list[ModuleType | None]]:
+    """What the graph imports, once it has run, by the names of the files without `.py`. None: that file failed."""
+    found: dict[str, list[ModuleType | None]] = {}
+    for word in file.imports:
+        try:
+            path = (word.span.source.folder / word.text).resolve()
+        except (OSError, ValueError, RuntimeError):  # told when it was to run
+            continue
+        module = sys.modules.get(_module_name(path))
+        known = found.setdefault(path.stem, [])
+        if module not in known:
+            known.append(module)
+    return found
+
+
 def _run_import(word: Word, report: Report) -> bool:
     if not word.text.endswith(".py"):
         hint = "write the path of a .py file, from the graph; an installed package registers its node types itself"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from voicegraph.graph.checks.settings import Setting, known_keys, locate
@@ -24,14 +25,22 @@ _TEXT_WANTED = ("string_type", "literal_error", "enum")
 _PREFIXES = ("Value error, ", "Assertion failed, ", "Input ")
 
 
-def configure_nodes(file: GraphFile, kinds: Mapping[str, NodeType], report: Report) -> dict[str, Node]:
-    """The nodes whose type is known, configured. Wrong settings are told, and such a node has no configuration."""
-    return {name: _configure(file.nodes[name], kind, report) for name, kind in kinds.items()}
+def configure_nodes(
+    file: GraphFile,
+    kinds: Mapping[str, NodeType],
+    report: Report,
+    found: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> dict[str, Node]:
+    """The nodes whose type is known, configured. Wrong settings are told, and such a node has no configuration.
+
+    found: of each node, values of settings that were looked up already.
+    """
+    return {name: _configure(file.nodes[name], kind, report, found.get(name, {})) for name, kind in kinds.items()}
 
 
-def _configure(written: WrittenNode, kind: NodeType, report: Report) -> Node:
+def _configure(written: WrittenNode, kind: NodeType, report: Report, found: Mapping[str, Any]) -> Node:
     settings = written.config or Map(written.use.span)
-    config, instance = _validate(written, kind, settings, report)
+    config, instance = _validate(written, kind, settings, report, found)
     try:
         return Node(written, kind, config, taken_rates(kind, instance), given_rates(kind, instance))
     except Exception as error:  # noqa: BLE001 - a property of the user's class runs here
@@ -40,16 +49,18 @@ def _configure(written: WrittenNode, kind: NodeType, report: Report) -> Node:
         return Node(written, kind, config)
 
 
-def _validate(written: WrittenNode, kind: NodeType, settings: Map, report: Report) -> tuple[dict[str, Any], Any]:
+def _validate(
+    written: WrittenNode, kind: NodeType, settings: Map, report: Report, found: Mapping[str, Any]
+) -> tuple[dict[str, Any], Any]:
     """The values, and an instance made from them; None if that cannot be, which the report then explains."""
     from pydantic import ValidationError
 
-    values = plain_data(settings)
+    values = {**plain_data(settings), **found}
     try:
         try:
             return values, kind.configure(values)
         except ValidationError as error:
-            values = plain_data(_meant_as_text(settings, error))
+            values = {**plain_data(_meant_as_text(settings, error)), **found}
             return values, kind.configure(values)
     except ValidationError as error:
         _tell(error, written, kind, settings, report)
