@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from voicegraph import __version__
-from voicegraph.commands import bench, check, graph, models, new, nodes, run, terminal, test
+from voicegraph.commands import bench, check, emulate, graph, models, new, nodes, run, terminal, test
 from voicegraph.errors import VoicegraphError
 
 
@@ -56,6 +56,7 @@ app.command()(graph.schema)
 app.command()(nodes.nodes)
 app.command("test")(test.conversations)
 app.command()(bench.bench)
+app.command()(emulate.emulate)
 app.add_typer(models.app)
 app.add_typer(new.app)
 

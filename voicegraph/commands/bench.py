@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicegraph.commands import terminal
-from voicegraph.commands.run import FastOption, GraphArgument, InOption, OfflineOption, SetOption
+from voicegraph.commands.emulating import (
+    BackendOption,
+    EmulateOption,
+    Emulation,
+    FaultsOption,
+    OfflineOption,
+    ScriptOption,
+    emulating,
+)
+from voicegraph.commands.run import FastOption, GraphArgument, InOption, SetOption
 from voicegraph.errors import VoicegraphError
 
 if TYPE_CHECKING:
@@ -31,6 +40,10 @@ def bench(
     ] = None,
     fast: FastOption = False,
     offline: OfflineOption = False,
+    emulate: EmulateOption = False,
+    backend: BackendOption = None,
+    script: ScriptOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Runs a graph many times, and checks the times against its budgets."""
     import asyncio
@@ -39,10 +52,11 @@ def bench(
     from voicegraph.engine.jumping import JumpingLoop
     from voicegraph.observe.bench import answer_figures, budget_figures, node_figures
 
-    plan = open_plan(graph, set or (), input)
-    pull_models(plan, offline=offline)
-    with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
-        figures = runner.run(_measure(plan, runs))
+    with emulating(emulate, Emulation(backend, script, faults, offline)):
+        plan = open_plan(graph, set or (), input)
+        pull_models(plan, offline=offline)
+        with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
+            figures = runner.run(_measure(plan, runs))
     for table in (answer_figures(figures), node_figures(figures), budget_figures(figures)):
         if table.row_count:
             terminal.show(table, "")

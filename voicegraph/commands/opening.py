@@ -39,9 +39,13 @@ def open_plan(path: Path, sets: Sequence[str], input: Path | None = None, output
 
 def pull_models(plan: Plan, *, offline: bool) -> None:
     """Fetches the models that the plan needs and this machine does not have, after saying which. Raises ModelError."""
+    pull(_models_of(plan, (*plan.nodes, *plan.standby)), plan.name, offline=offline)
+
+
+def pull(wanted: Sequence[str], who: str, *, offline: bool) -> None:
+    """The same for models by their names. who: needs them."""
     from voicegraph import models
 
-    wanted = _models_of(plan, (*plan.nodes, *plan.standby))
     missing = models.missing(wanted)
     if not missing:
         return
@@ -49,7 +53,7 @@ def pull_models(plan: Plan, *, offline: bool) -> None:
         sizes = [f"{model.name} ({models.megabytes(model.download)})" for model in missing]
         total = models.megabytes(sum(model.download for model in missing))
         in_all = f"; {total} in all" if len(missing) > 1 else ""
-        terminal.notice(f"{plan.name} needs models that are to be fetched: {', '.join(sizes)}{in_all}", style="")
+        terminal.notice(f"{who} needs models that are to be fetched: {', '.join(sizes)}{in_all}", style="")
     models.pull([model.name for model in missing], offline=offline or None, progress=models.Progress(terminal.stderr()))
 
 

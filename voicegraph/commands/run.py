@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicegraph.commands import terminal
+from voicegraph.commands.emulating import (
+    BackendOption,
+    EmulateOption,
+    Emulation,
+    FaultsOption,
+    OfflineOption,
+    ScriptOption,
+    emulating,
+)
 
 if TYPE_CHECKING:
     from voicegraph.engine.session import Session
@@ -24,7 +33,6 @@ InOption = Annotated[
     Path | None, typer.Option("--in", metavar="WAV", help="What the caller says. Replaces the graph's line.")
 ]
 FastOption = Annotated[bool, typer.Option("--fast", help="Do not sit through silences: a jumping clock.")]
-OfflineOption = Annotated[bool, typer.Option("--offline", help="Fetch no models.")]
 
 
 def run(
@@ -35,22 +43,27 @@ def run(
     fast: FastOption = False,
     offline: OfflineOption = False,
     seed: Annotated[int | None, typer.Option(help="Of all randomness in the call.", show_default=False)] = None,
+    emulate: EmulateOption = False,
+    backend: BackendOption = None,
+    script: ScriptOption = None,
+    faults: FaultsOption = None,
 ) -> None:
     """Runs a call on a graph and shows the conversation as it happens."""
     from voicegraph.commands.opening import open_plan, pull_models
 
-    plan = open_plan(graph, set or (), input, output)
-    pull_models(plan, offline=offline)
-    call = _Call(plan, seed)
-    try:
-        call.run(fast=fast)
-    except KeyboardInterrupt:
-        call.report()
-        raise
-    else:
-        call.report()
-    finally:
-        call.tell_output()
+    with emulating(emulate, Emulation(backend, script, faults, offline)):
+        plan = open_plan(graph, set or (), input, output)
+        pull_models(plan, offline=offline)
+        call = _Call(plan, seed)
+        try:
+            call.run(fast=fast)
+        except KeyboardInterrupt:
+            call.report()
+            raise
+        else:
+            call.report()
+        finally:
+            call.tell_output()
 
 
 class _Call:
