@@ -32,8 +32,8 @@ from tests.properties.nodes import (
 )
 from voicegraph import Frame, Interrupt, SpeechStarted, SpeechStopped
 from voicegraph.engine.jumping import JumpingLoop
-from voicegraph.engine.lanes import ENDS
 from voicegraph.engine.session import Session
+from voicegraph.engine.stream import ENDS
 from voicegraph.graph.plan import Plan
 from voicegraph.testing.virtual import run_virtual
 
