@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -37,8 +38,12 @@ class Toy:
     """Says what the emulated vendor of toys answers."""
 
     def on_turn(self, turn: UserTurn) -> Token:
-        with urllib.request.urlopen(os.environ["TOY_BASE_URL"] + "/json") as answer:
-            return Token(answer.read().decode())
+        try:
+            with urllib.request.urlopen(os.environ["TOY_BASE_URL"] + "/json") as answer:
+                return Token(answer.read().decode())
+        except urllib.error.HTTPError as error:
+            error.close()  # it holds the connection until the garbage collector comes by
+            raise
 
 
 @pytest.fixture(autouse=True)
