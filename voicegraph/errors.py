@@ -9,6 +9,7 @@ VoicegraphError
 ├── GraphError            a graph file is wrong; carries every diagnostic (voicegraph.graph.diagnostics)
 ├── ModelError            a model is missing, cannot be fetched, or is not the file that it should be
 ├── AudioError            a sound file or a sound device cannot be used
+├── NotAnswered           a node gave nothing, or nothing in time, for what it was asked
 ├── ProviderError         a vendor's service failed or refused; says which, why, and what to do
 ├── VirtualTimeError      something that cannot be in virtual time (voicegraph.testing.virtual)
 └── CallFailed            a call could not go on; carries the node that failed
@@ -77,6 +78,14 @@ class ProviderError(VoicegraphError):
         super().__init__(f"{vendor}: {message}")
         self.vendor = vendor
         self.retryable = retryable
+
+
+class NotAnswered(VoicegraphError):
+    """A node gave nothing for what it was asked, or not in time. lacks: in words that go on from its name."""
+
+    def __init__(self, node: str, lacks: str) -> None:
+        super().__init__(f"{node} {lacks}")
+        self.node = node
 
 
 class CallFailed(VoicegraphError):

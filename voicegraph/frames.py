@@ -157,9 +157,13 @@ class Token(ReplyFrame, frozen=True, gc=False):
 
 
 class Sentence(ReplyFrame, frozen=True, gc=False):
-    """A piece of text worth speaking in one breath: a sentence, or the first clause of one."""
+    """A piece of text worth speaking in one breath: a sentence, or the first clause of one.
+
+    cache: it will be said again, in other calls too: its sound is kept and replayed.
+    """
 
     text: str
+    cache: bool = False
 
 
 class TTSAudio(ReplyFrame, frozen=True, gc=False):
@@ -232,6 +236,23 @@ class Error(ControlFrame, frozen=True, gc=False):
     node: str
     message: str
     fatal: bool = False
+
+
+class Recovery(ControlFrame, frozen=True, gc=False):
+    """One step of what the engine does about a failure, for whoever watches the call.
+
+    node: that failed. step: `retry` it, `fallback` on or `hedge` with another node, go `back` to the first, `restart`
+    what listens for the whole call, `say` something meanwhile, `then` do what is left to do, `give_up` this turn; or an
+    `incident`: the caller hears nothing though a reply is due, for no known failure. `recovered` closes it, when the
+    caller hears the reply after all. to: the node, the words or the tool. why: for people, without the caller's words.
+    silence: of `incident` and `recovered`: for how many seconds the caller heard nothing.
+    """
+
+    node: str
+    step: Literal["retry", "fallback", "hedge", "back", "restart", "say", "then", "give_up", "incident", "recovered"]
+    to: str = ""
+    why: str = ""
+    silence: float = 0.0
 
 
 FRAME_TYPES: dict[str, type[Frame]] = {

@@ -37,12 +37,14 @@ async def passing(line: SimulatedCall, seconds: float) -> None:
             return
 
 
-def directed(plan: Plan, direct: Callable[[SimulatedCall, Session], Awaitable[Any]], *, seed: int = 1) -> Done:
-    """Runs a call in virtual time. The caller hangs up when the director is done."""
+def directed(
+    plan: Plan, direct: Callable[[SimulatedCall, Session], Awaitable[Any]], *, seed: int = 1, **options: Any
+) -> Done:
+    """Runs a call in virtual time. The caller hangs up when the director is done. options: of the session."""
 
     async def main() -> Done:
         log = Log()
-        session = Session(plan, seed=seed, observers=(log,))
+        session = Session(plan, seed=seed, observers=(log,), **options)
         assert plan.line is not None
         line: SimulatedCall = session.nodes[plan.line].instance
 

@@ -26,6 +26,8 @@ PACE = 1 / 20
 """Seconds that such a letter takes, until the voice's own pace is known: about 160 words a minute."""
 PRIOR = 40
 """Letters for which that guess counts against what was measured."""
+CAUTION = 1.25
+"""How much slower than its pace a voice may say a sentence: rather is a word said twice than none."""
 MOST = 0.5
 """A line that has played all it was given, so much of the guess at least, has been given all: voices outrun the ear."""
 
@@ -170,6 +172,10 @@ class Heard:
         self._silent.clear()
         return given_up
 
+    def live(self) -> frozenset[int]:
+        """The turns that are not over, as far as the caller can hear."""
+        return frozenset(self._live)
+
     def speaking(self) -> bool:
         """Whether a reply is on its way or being heard."""
         return bool(self._live)
@@ -209,6 +215,17 @@ class Heard:
         if entry.over:
             self._told[turn] = reply
         return reply
+
+    def spoken(self, text: str, seconds: float) -> int:
+        """How many words of a text have been said in full for certain, at this voice's pace, in so much sound of it."""
+        count, position = 0, 0.0
+        for word in text.split():
+            sound, pause = _letters(word)
+            if position + sound * self._pace * CAUTION > seconds:
+                break
+            position += (sound + pause) * self._pace * CAUTION
+            count += 1
+        return count
 
     @property
     def _pace(self) -> float:

@@ -8,13 +8,15 @@ seconds, so that it holds up nobody; whatever it still gives is void.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from voicegraph.engine.inbox import Inbox
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
 from voicegraph.engine.stream import ENDS, FrameStream
 from voicegraph.frames import End, Frame
+from voicegraph.node import NodeType
 from voicegraph.ports import Form, Handler, Style
 
 LET_GO = 0.25
@@ -41,22 +43,57 @@ class Host(Protocol):
     def notice(self, text: str) -> None: ...
 
 
-class Bound:
-    """A handler of one instance, ready to call.
+class Work(Protocol):
+    """What a lane drives: a handler, or one that recovers (voicegraph.engine.recovery).
 
     lasting: it is called once, for the whole call. begins: it gives frames of replies, so it may begin one.
     """
 
-    def __init__(self, handler: Handler, function: Callable[..., Any]) -> None:
+    lasting: bool
+    begins: bool
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """Calls the handler and gives all that it makes, each frame before the next is asked for."""
+        ...
+
+
+class Bound:
+    """A handler of one instance, ready to call. hertz: the rate at which it takes sound; None: any."""
+
+    def __init__(self, handler: Handler, function: Callable[..., Any], hertz: int | None = None) -> None:
         self.style = handler.style
+        self.form = handler.form
+        self.takes = handler.takes
+        self.hertz = hertz
         self.function = function
         self.source = handler.form is Form.SOURCE
         callers = any(taken.side == "caller" for taken in handler.takes)
         self.lasting = self.source or (handler.form is Form.STREAM and callers)
         self.begins = any(given.side == "reply" for given in handler.gives)
 
+    @staticmethod
+    def of(handler: Handler, instance: Any, kind: NodeType) -> Bound:
+        """A handler of a node. A function under @node is its own instance."""
+        function = instance if instance is kind.target else getattr(instance, handler.name)
+        hertz = handler.takes_rate.hz if handler.takes_rate else None
+        return Bound(handler, function, getattr(instance, hertz) if isinstance(hertz, str) else hertz)
+
+    async def outputs(self, argument: Any) -> AsyncGenerator[Frame, None]:
+        """All that the handler makes of a frame, or of a stream of them."""
+        made = self.function(argument)
+        if self.style is Style.ASYNC_GENERATOR:
+            async with aclosing(made):
+                async for given in made:
+                    yield given
+            return
+        if self.style is Style.COROUTINE:
+            made = await made
+        for given in made if self.style is Style.GENERATOR else (made,):
+            if given is not None:
+                yield given
+
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
-        """Calls the handler and gives all that it makes, each frame before the next is asked for."""
+        """See `Work`."""
         clock, void = asyncio.get_running_loop().time, outlet.turns.void
         began, first = clock(), None
         made = self.function(*argument)
@@ -125,7 +162,7 @@ class _Lane:
         elif task.cancelling() and self._worker is not None:
             self.host.notice("swallowed its cancellation: a handler must let CancelledError pass")
 
-    async def _handle(self, bound: Bound, argument: tuple[Any, ...], cause: Cause, *, fatal: bool = False) -> None:
+    async def _handle(self, bound: Work, argument: tuple[Any, ...], cause: Cause, *, fatal: bool = False) -> None:
         """One call of a handler. Its fault is its own; the call's policy decides what follows."""
         outlet = self.host.outlet
         try:
@@ -159,7 +196,7 @@ class _Lane:
 class FrameLane(_Lane):
     """Handlers that take one frame each: one at a time, in order, unless the node says `concurrency`."""
 
-    def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox, concurrency: int = 1) -> None:
+    def __init__(self, host: Host, bounds: Mapping[type[Frame], Work], inbox: Inbox, concurrency: int = 1) -> None:
         super().__init__(host)
         self.bounds = bounds
         self.inbox = inbox
@@ -172,6 +209,11 @@ class FrameLane(_Lane):
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
         self._worker = self._run(self._work(after))
+
+    def at_work(self) -> bool:
+        """Whether it has something to do for a reply."""
+        at_work = self._current is not None and type(self._current) not in ENDS
+        return self.inbox.replies and (at_work or bool(self._helpers) or len(self.inbox) > 0)
 
     def interrupt(self) -> None:
         """Cancels the handlers whose turn is void."""
@@ -246,7 +288,7 @@ class LineLane(FrameLane):
     A line that cannot play ends the call: there is nobody to tell.
     """
 
-    def __init__(self, host: Host, bounds: Mapping[type[Frame], Bound], inbox: Inbox) -> None:
+    def __init__(self, host: Host, bounds: Mapping[type[Frame], Work], inbox: Inbox) -> None:
         super().__init__(host, bounds, inbox)
         self.gate = inbox.turns.held
         self.fatal = True
@@ -255,7 +297,7 @@ class LineLane(FrameLane):
 class StreamLane(_Lane):
     """A handler that takes a stream: called once for the call, or once for each turn that has frames for it."""
 
-    def __init__(self, host: Host, bound: Bound, inbox: Inbox) -> None:
+    def __init__(self, host: Host, bound: Work, inbox: Inbox) -> None:
         super().__init__(host)
         self.bound = bound
         self.inbox = inbox
@@ -263,6 +305,11 @@ class StreamLane(_Lane):
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
         self._worker = self._run(self._work(after))
+
+    def at_work(self) -> bool:
+        """Whether it has something to do for a reply, and does not wait for more to come."""
+        stream = self._stream
+        return not self.bound.lasting and stream is not None and not stream.waiting
 
     def interrupt(self) -> None:
         """Cancels the handler if its turn is void. One that lives as long as the call goes on, with a new turn."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
-from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane
+from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane, Work
 from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after, done
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
@@ -27,6 +27,8 @@ class Policy(Protocol):
     heard: Heard
     taps: list[Tap]
 
+    def recovers(self, node: str) -> bool: ...
+    def work(self, planned: PlannedNode, bound: Bound, *, live: bool) -> Work: ...
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
     def interrupt(self, frame: Frame) -> None: ...
     def commit(self, frame: Frame) -> None: ...
@@ -46,6 +48,7 @@ class RunningNode:
     """
 
     def __init__(self, planned: PlannedNode, instance: Any, policy: Policy, *, live: bool) -> None:
+        self._planned = planned
         self.name = planned.name
         self.kind = planned.kind
         self.instance = instance
@@ -91,6 +94,10 @@ class RunningNode:
         for lane in self._all_lanes():
             lane.stop()
         return tasks
+
+    def at_work(self) -> bool:
+        """Whether it has something to do for a reply, and does not wait for others."""
+        return any(lane.at_work() for lane in self.lanes)
 
     def dropped(self) -> int:
         """Caller audio frames dropped because the node was behind."""
@@ -163,7 +170,7 @@ class RunningNode:
     # --- putting the handlers in place -------------------------------------------------------------------------------
 
     def _place_handlers(self) -> None:
-        if self.kind.inline:
+        if self.kind.inline and not self.policy.recovers(self.name):
             for handler in self.kind.handlers:
                 self.inlets.update(dict.fromkeys(handler.takes, self._inline(handler).push))
             return
@@ -172,7 +179,7 @@ class RunningNode:
             self._place_frame_lane(one_by_one)
         for handler in self.kind.handlers:
             if handler.form is Form.STREAM:
-                self.lanes.append(StreamLane(self, self._bind(handler), self._inbox(handler.takes)))
+                self.lanes.append(StreamLane(self, self._work(handler), self._inbox(handler.takes)))
             elif handler.form is Form.SOURCE:
                 self.source = SourceLane(self, self._bind(handler))
 
@@ -186,7 +193,7 @@ class RunningNode:
         return InlineFunction(bound.function, self.outlet, self.failed)
 
     def _place_frame_lane(self, handlers: list[Handler]) -> None:
-        bounds = {taken: self._bind(handler) for handler in handlers for taken in handler.takes}
+        bounds = {taken: self._work(handler) for handler in handlers for taken in handler.takes}
         inbox = self._inbox(bounds)
         if self.kind.line:
             self.lanes.append(LineLane(self, bounds, inbox))
@@ -213,8 +220,10 @@ class RunningNode:
         return inbox
 
     def _bind(self, handler: Handler) -> Bound:
-        plain = self.instance is self.kind.target  # a function under @node is its own instance
-        return Bound(handler, self.instance if plain else getattr(self.instance, handler.name))
+        return Bound.of(handler, self.instance, self.kind)
+
+    def _work(self, handler: Handler) -> Work:
+        return self.policy.work(self._planned, self._bind(handler), live=self._live)
 
     def _all_lanes(self) -> list[Lane]:
         return [*self.lanes, self.source] if self.source else [*self.lanes]

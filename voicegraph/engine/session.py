@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from typing import Any, Protocol, TypeVar
@@ -13,15 +13,20 @@ from loguru import logger
 
 from voicegraph.call import Reply, give_call
 from voicegraph.engine import offload
+from voicegraph.engine.ending import Ending
 from voicegraph.engine.heard import Heard
-from voicegraph.engine.lanes import LET_GO
-from voicegraph.engine.outlet import Outlet, Tap, done
+from voicegraph.engine.lanes import LET_GO, Bound, Work
+from voicegraph.engine.outlet import Cause, Outlet, Tap, done
+from voicegraph.engine.phrases import Phrases
+from voicegraph.engine.recovery.breakers import Breakers
+from voicegraph.engine.recovery.recoveries import Recoveries
 from voicegraph.engine.running import RunningNode, join, lay, reachable
+from voicegraph.engine.silence import Silence
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
-from voicegraph.errors import CallFailed, VoicegraphError, raised_at
-from voicegraph.frames import End, Error, Frame, ReplyEnd, Sentence
-from voicegraph.graph.plan import Edge, Plan
+from voicegraph.errors import CallFailed, NotAnswered, ProviderError, VoicegraphError, raised_at
+from voicegraph.frames import End, Error, Frame, Recovery, ReplyEnd, Sentence
+from voicegraph.graph.plan import Edge, Plan, PlannedNode
 
 T = TypeVar("T")
 
@@ -43,7 +48,7 @@ class Observer(Protocol):
 
 async def warm(plan: Plan) -> None:
     """Loads what the plan's nodes share between calls: models, connections. Once per process, before the first call."""
-    for planned in plan.nodes.values():
+    for planned in (*plan.nodes.values(), *plan.standby.values()):
         instance = planned.make()
         if hasattr(instance, "warm"):
             await offload.offload(instance.warm)
@@ -52,11 +57,20 @@ async def warm(plan: Plan) -> None:
 class Session:
     """One call on one plan. `await run()` returns at the call's end. Is the `Call` that its nodes see.
 
-    seed: of all randomness in the call. call_id: its name, unique in the process. faults: what nodes raised, by node.
+    seed: of all randomness in the call. call_id: its name, unique in the process. phrases: the process's store of
+    phrases, breakers: what it knows of its providers' health; without them the call has none and its own. faults: what
+    nodes raised, by node.
     """
 
     def __init__(
-        self, plan: Plan, *, call_id: str = "call", seed: int | None = None, observers: tuple[Observer, ...] = ()
+        self,
+        plan: Plan,
+        *,
+        call_id: str = "call",
+        seed: int | None = None,
+        observers: tuple[Observer, ...] = (),
+        phrases: Phrases | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self.plan = plan
         self.id = call_id
@@ -66,18 +80,19 @@ class Session:
         self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
         self.taps: list[Tap] = [_guarded(observer.given) for observer in observers]
         self._observers = observers
-        self._over = asyncio.Event()
+        self._ending = Ending(call_id, self.speaking, self._say_goodbye)
         self._paused = False
-        self._failure: VoicegraphError | None = None
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
         self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
         self._tasks: dict[asyncio.Task[Any], float] = {}  # with the grace of each
-        self._parting: str | None = None  # why the call ends when the agent has spoken
         self._reaches: dict[str, set[str]] = {}
-        self.nodes = self._make_nodes()
+        instances = {name: planned.make() for name, planned in {**plan.nodes, **plan.standby}.items()}
+        self.recoveries = Recoveries(plan, instances, self, phrases=phrases, breakers=breakers or Breakers())
+        self._silence = Silence(plan.watchdog, tell=self.tell, due=self._is_due, stuck=self._stuck, speak=self._speak)
+        self.nodes = self._make_nodes(instances)
         self._line = self.nodes[plan.line] if plan.line else None
-        voices = _find_voice(plan)
+        self._voices = voices = _find_voice(plan)
         self._edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in voices)]
         self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps, self.keep)
         join(self._edges, self.nodes, self)
@@ -89,17 +104,17 @@ class Session:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
         async with AsyncExitStack() as stack:
             for node in self.nodes.values():
-                if hasattr(node.instance, "__aenter__"):
-                    await self._enter(node)
-                    stack.push_async_callback(self._leave, node)
+                if hasattr(node.instance, "__aenter__") and await self._enter(node):
+                    stack.push_async_callback(self._leave, node.name, node.instance)
+            self.recoveries.enter(stack, self._leave)
             for node in self.nodes.values():
                 node.start()
             try:
-                await self._over.wait()
+                await self._ending.over.wait()
             finally:
                 await self._stop()
-        if self._failure is not None:
-            raise self._failure
+        if self._ending.failure is not None:
+            raise self._ending.failure
 
     def timings(self) -> dict[str, NodeTiming]:
         """How long each node took so far."""
@@ -130,22 +145,28 @@ class Session:
         if wait is not None:
             self._mouth.keep(wait)
 
+    async def say_in(self, cause: Cause, text: str) -> bool:
+        """Says something as a part of a reply. False: what is made for that reply does not go through the voice."""
+        origin = self.turns.origin(cause.turn)
+        if Sentence not in self._mouth.routes or not self._reached_from(origin).intersection(self._voices):
+            return False
+        if (wait := self._mouth.send(Sentence(text), cause)) is not None:
+            await wait
+        return True
+
     def played(self, turn: int, seconds: float) -> None:
         self.heard.played(turn, seconds)
+        self._silence.played(turn, seconds, self.reply)
         for observer in self._observers:
             _guarded(observer.played)(turn, seconds)
-        self._part()
+        self._ending.heard()
 
     @property
     def line(self) -> Any:
         return self._line.instance if self._line else None
 
     def hang_up(self, reason: str, *, after_speaking: bool = False) -> None:
-        if after_speaking and self.speaking():
-            self._parting = reason
-            return
-        logger.info("{}: hung up: {}", self.id, reason)
-        self._over.set()
+        self._ending.hang_up(reason, after_speaking=after_speaking)
 
     async def committed(self, turn: int) -> bool:
         return await self.turns.committed(turn)
@@ -164,7 +185,8 @@ class Session:
         All of it in this loop step; nothing here awaits, so no node can hold it up.
         """
         self.turns.interrupt()
-        self._parting = None
+        self._silence.interrupted()
+        self._ending.called_off()
         if self._line is not None:
             self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
         given_up = self.heard.interrupt(self.turns.outlives)
@@ -175,8 +197,9 @@ class Session:
         for turn in given_up:
             worked = self._reached_from(self.turns.origin(turn))
             for node in upwards:
-                if node.name in worked and hasattr(node.instance, "interrupted"):
-                    self._attempt(node, node.instance.interrupted, self.reply(turn))
+                for instance in self.recoveries.used(node.name) if node.name in worked else ():
+                    if hasattr(instance, "interrupted"):
+                        self._attempt(node, instance.interrupted, self.reply(turn))
 
     def commit(self, frame: Frame) -> None:
         """The caller's turn is truly over."""
@@ -198,16 +221,36 @@ class Session:
             self._paused = False
             self._attempt(self._line, self._line.instance.resume)
 
-    def failed(self, node: str, error: BaseException, *, fatal: bool) -> None:
+    def failed(self, node: str, error: BaseException, *, fatal: bool, turn: int = 0) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
         self.faults.append((node, error))
-        logger.error("{}: {} at {}", node, type(error).__name__, raised_at(error))  # its text may hold a caller's words
-        fatal = fatal and not self._over.is_set()
-        message = f"{type(error).__name__}: {error}"
-        for tap in self.taps:
-            tap(node, Error(node=node, message=message, fatal=fatal))
+        if isinstance(error, ProviderError | NotAnswered):
+            logger.error("{}", error)
+        else:  # its text may hold a caller's words
+            logger.error("{}: {} at {}", node, type(error).__name__, raised_at(error))
+        fatal = fatal and not self._ending.over.is_set()
+        self._silence.failed(turn, node)
+        self.tell(Error(node=node, message=f"{type(error).__name__}: {error}", fatal=fatal, turn=turn))
         if fatal:
-            self._end_with(_as_failure(node, error))
+            self._ending.fail(_as_failure(node, error), goodbye=node != self.plan.line)
+
+    def tell(self, frame: Error | Recovery) -> None:
+        """Something happened to a node that is no frame of its own."""
+        for tap in self.taps:
+            tap(frame.node, frame)
+
+    def cannot_go_on(self, node: str) -> None:
+        """Nobody can do the work of this node any more."""
+        self._ending.fail(CallFailed(node, "it has failed, and so has all that was to help"))
+
+    def recovers(self, node: str) -> bool:
+        return node in self.recoveries.chains
+
+    def work(self, planned: PlannedNode, bound: Bound, *, live: bool) -> Work:
+        return self.recoveries.work(planned, bound, live=live)
+
+    def jitter(self) -> float:
+        return self.random.random()
 
     def notice(self, node: str, text: str) -> None:
         """Something about a node that whoever runs the call should know."""
@@ -233,21 +276,20 @@ class Session:
     def _end_if_all_ended(self) -> None:
         """A line that hears the agent ends the call when it has played all. Without one, the last node does."""
         if not self._line_hears and not self._unended:
-            self._over.set()
+            self._ending.over.set()
 
     def line_done(self, end: Frame) -> None:
         """All of a reply, or of the call, has gone to the line."""
         if isinstance(end, ReplyEnd):
             self.heard.ended(end.turn)
-            self._part()
+            self._ending.heard()
         elif isinstance(end, End):
             assert self._line is not None
             self.keep(self._drain(self._line))
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _make_nodes(self) -> dict[str, RunningNode]:
-        instances = {name: planned.make() for name, planned in self.plan.nodes.items()}
+    def _make_nodes(self, instances: Mapping[str, Any]) -> dict[str, RunningNode]:
         live = self.plan.line is not None and self.plan.nodes[self.plan.line].kind.live
         for instance in instances.values():
             give_call(instance, self)
@@ -256,6 +298,7 @@ class Session:
         }
 
     def _turn_opened(self, turn: int, origin: str) -> None:
+        self._silence.begun()
         self.heard.begun(turn, audible=self.plan.line in self._reached_from(origin))
 
     def _reached_from(self, origin: str) -> set[str]:
@@ -265,31 +308,52 @@ class Session:
             self._reaches[origin] = reachable(replies, origin)
         return self._reaches[origin]
 
-    async def _enter(self, node: RunningNode) -> None:
+    async def _enter(self, node: RunningNode) -> bool:
+        """False: it cannot be, and another node has to do its work."""
         try:
             await node.instance.__aenter__()
-        except VoicegraphError:
-            raise
         except Exception as error:
-            raise _as_failure(node.name, error) from error
-
-    async def _leave(self, node: RunningNode) -> None:
-        try:
-            await node.instance.__aexit__(None, None, None)
-        except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
+            if not self.recoveries.without(node.name, error):
+                raise _as_failure(node.name, error) from error
             self.failed(node.name, error, fatal=False)
-            self._end_with(_as_failure(node.name, error))
+            return False
+        return True
 
-    def _end_with(self, failure: VoicegraphError) -> None:
-        self._failure = self._failure or failure
-        self._over.set()
+    async def _leave(self, name: str, instance: Any) -> None:
+        try:
+            await instance.__aexit__(None, None, None)
+        except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
+            self.failed(name, error, fatal=False)
+            self._ending.fail(_as_failure(name, error))
+
+    def _say_goodbye(self) -> bool:
+        """The last words of a call that cannot go on. False: there is nothing to say, or nobody who could say it."""
+        goodbye = self.plan.watchdog.goodbye
+        if not goodbye or not self._line_hears or Sentence not in self._mouth.routes:
+            return False
+        self.interrupt(End())  # whatever was being said does not matter any more
+        self.say(goodbye, interruptible=False)
+        return True
+
+    def _is_due(self) -> bool:
+        """Whether the caller waits for something to hear."""
+        return not self._paused and any(self.turns.held(turn) is None for turn in self.heard.live())
+
+    def _stuck(self) -> tuple[int, str]:
+        """The newest reply that is not over, and the last node that has to do something for it."""
+        at_work = [node.name for node in self.nodes.values() if node.at_work() and node.name != self.plan.line]
+        return max(self.heard.live()), (at_work or [self.plan.line or ""])[-1]
+
+    def _speak(self, turn: int, node: str, text: str) -> None:
+        cause = Sentence("", turn=turn, born=self.now())
+        self.keep(self.recoveries.soothe(node, text, cause))
 
     async def _drain(self, line: RunningNode) -> None:
         try:
             await line.instance.drain()
         except Exception as error:  # noqa: BLE001 - the line's fault, and the end of the call either way
             line.failed(error, fatal=True)
-        self._over.set()
+        self._ending.over.set()
 
     def _attempt(self, node: RunningNode, function: Callable[..., Any], *args: Any) -> None:
         """Calls a node's own function; its fault is the node's, and its waiting is nobody's."""
@@ -310,12 +374,6 @@ class Session:
         finally:
             slow.cancel()
 
-    def _part(self) -> None:
-        """Hangs up if that only waited for what is over now."""
-        if self._parting is not None and not self.speaking():
-            reason, self._parting = self._parting, None
-            self.hang_up(reason)
-
     def keep(self, work: Awaitable[None], *, grace: float = 0.0) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
         work = work if asyncio.iscoroutine(work) else done(work)
@@ -334,8 +392,11 @@ class Session:
         for node in self.nodes.values():
             if dropped := node.dropped():
                 self.notice(node.name, f"was behind, and dropped {dropped} frames of the caller's audio")
+        self._silence.stop()
+        self._ending.stop()
         hasty = [task for task, grace in self._tasks.items() if not grace]
-        await self._cancel([*(task for node in self.nodes.values() for task in node.stop()), *hasty])
+        working = [task for node in self.nodes.values() for task in node.stop()]
+        await self._cancel([*working, *self.recoveries.tasks(), *hasty])
         if patient := {task: grace for task, grace in self._tasks.items() if grace}:
             await asyncio.wait(patient, timeout=max(patient.values()))
             await self._cancel([task for task in patient if not task.done()])

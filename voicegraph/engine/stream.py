@@ -29,6 +29,7 @@ class FrameStream:
         self.cause: Cause = Answering(0.0, lasting=True) if first is None else first
         self._inbox = inbox
         self._host = host
+        self.waiting = False  # the handler asks for more than there is
         self._closed = False
         self._handing: asyncio.Task[None] | None = None  # hands on the end of a turn that came by
 
@@ -58,7 +59,9 @@ class FrameStream:
             if self._handing is not None:
                 await asyncio.shield(self._handing)  # which goes on if this read is cancelled
                 self._handing = None
+            self.waiting = True
             frame = await self._inbox.peek()
+            self.waiting = False
             if self._ends_at(frame):
                 return None
             self._inbox.pop()

@@ -4,32 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from voicegraph.frames import Frame
 from voicegraph.node import NodeType
 
+if TYPE_CHECKING:
+    from voicegraph.tools.reading import Tool
+
+
+@dataclass(frozen=True)
+class Action:
+    """What is done when nothing else has helped: a tool, and what it is called with."""
+
+    tool: Tool
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
 
 @dataclass(frozen=True)
 class Recover:
-    """What the engine does when a node fails. Durations in seconds; None means not asked for."""
+    """What the engine does when a node fails. Durations in seconds; None means not asked for.
+
+    timeout: to the first output of a request. stall: between outputs, while more is due. hedge: after so long without
+    an output the fallback is started too, and the first to give something goes on. retries: further requests to the
+    same node. fallback: names of nodes that stand in, in their order. say: what the caller is told meanwhile. then: if
+    nothing helped; None: the call goes on. retry_primary_after: for how long a fallback stays; None: to the call's end.
+    """
 
     timeout: float | None = None
     stall: float | None = None
+    hedge: float | None = None
     retries: int = 0
     fallback: tuple[str, ...] = ()
     say: str | None = None
-    then: str | None = None
+    then: Action | None = None
+    retry_primary_after: float | None = None
+
+
+SORRY = "I am sorry, that did not work. Could you say it again?"
+GOODBYE = "I am sorry, something has gone wrong here. Please call again later. Goodbye."
+
+
+@dataclass(frozen=True)
+class Watchdog:
+    """What is done for a caller who hears nothing although a reply is due.
+
+    silence: seconds without a sound that are an incident. say: what the caller hears then. sorry: what they hear of a
+    reply that will not come. goodbye: the last words of a call that cannot go on. None for nothing.
+    """
+
+    silence: float = 5.0
+    say: str | None = None
+    sorry: str | None = SORRY
+    goodbye: str | None = GOODBYE
 
 
 @dataclass(frozen=True)
 class PlannedNode:
-    """One node of the graph: its type, and its configuration as it was validated."""
+    """One node of the graph: its type, and its configuration as it was validated.
+
+    cache: of a voice: the sound of every sentence is kept, and replayed when it is to be said again.
+    """
 
     name: str
     kind: NodeType
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     recover: Recover | None = None
+    cache: bool = False
 
     def make(self) -> Any:
         """A fresh instance, for one call."""
@@ -55,6 +96,7 @@ class Plan:
     standby_edges: the edges of each standby node, as if it stood in the place of the node that it stands in for, with
     their converters. An edge into a standby node is to be used only while it stands in.
     budgets: p95 limits in seconds by name (`answer`, `barge_in`, or a node's).
+    phrases: what is known before a call to be said in it, such as a greeting. Its sound is kept and replayed.
     """
 
     name: str
@@ -64,3 +106,5 @@ class Plan:
     standby: Mapping[str, PlannedNode] = field(default_factory=dict[str, PlannedNode])
     budgets: Mapping[str, float] = field(default_factory=dict[str, float])
     standby_edges: tuple[Edge, ...] = ()
+    phrases: tuple[str, ...] = ()
+    watchdog: Watchdog = Watchdog()

@@ -51,9 +51,13 @@ class ScriptedSTT:
     call: Call = this_call()
 
     def __post_init__(self) -> None:
-        self._hearing = Hearing(self.min_silence)
         self._mishears = {plain(word): other for word, other in self.mishears.items()}
         self._faults = Faults(("error", "hang", "stall", "die"), self.faults)
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """As if nothing had been heard: one that failed may be asked to listen again."""
+        self._hearing = Hearing(self.min_silence)
         self._fault: Fault | None = None  # of this utterance
         self._words: list[tuple[float, str]] = []  # of this utterance, with where each ended
         self._speaking = False
@@ -70,6 +74,7 @@ class ScriptedSTT:
 
     async def listen(self, frames: AsyncIterator[Heard]) -> AsyncIterator[Told]:
         """Goes on listening while transcripts are on their way."""
+        self._begin_anew()
         while True:
             try:
                 async with asyncio.timeout_at(self._due[0][0] if self._due else None):

@@ -1,0 +1,198 @@
+"""The nodes that can do one node's work in a call, and which of them does it now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from voicegraph.engine.recovery.breakers import Breaker
+from voicegraph.frames import Audio, Frame, Recovery, ReplyEnd, TTSAudio
+from voicegraph.graph.plan import PlannedNode, Recover
+from voicegraph.node import lookup
+from voicegraph.ports import Form
+
+if TYPE_CHECKING:
+    from voicegraph.engine.lanes import Bound
+
+CONVERTER = "resample"
+"""The node type that brings sound to another rate."""
+
+
+class Candidate:
+    """One node of one call that can do the work.
+
+    bounds: its handlers. wanted: the rate, in Hz, to which its voice has to be brought; None for any. ready: done when
+    the node has been entered. broken: it could not be, because of this.
+    """
+
+    def __init__(self, planned: PlannedNode, instance: Any, bounds: Sequence[Bound], breaker: Breaker) -> None:
+        self.planned = planned
+        self.name = planned.name
+        self.instance = instance
+        self.policy = planned.recover or Recover()
+        self.breaker = breaker
+        self.wanted: int | None = None
+        self.ready: asyncio.Task[None] | None = None
+        self.broken: Exception | None = None
+        self._bounds = bounds
+
+    async def answer(self, frames: AsyncIterator[Frame], taken: frozenset[type[Frame]]) -> AsyncGenerator[Frame, None]:
+        """What it gives for these frames, whether its handlers take them one by one or as a stream.
+
+        taken: the types among them.
+        """
+        if self.ready is not None:
+            await asyncio.shield(self.ready)
+        if self.broken is not None:
+            raise self.broken
+        fit = [bound for bound in self._bounds if taken.intersection(bound.takes)]
+        stream = next((bound for bound in fit if bound.form is Form.STREAM), None)
+        voice = _Voice(self.wanted)
+        async with aclosing(self._of_stream(stream, frames) if stream else self._one_by_one(fit, frames)) as made:
+            async for given in made:
+                for brought in voice.bring(given):
+                    yield brought
+        for rest in voice.rest():
+            yield rest
+
+    async def _of_stream(self, bound: Bound, frames: AsyncIterator[Frame]) -> AsyncGenerator[Frame, None]:
+        async with aclosing(bound.outputs(_Taken(frames, bound))) as made:
+            async for given in made:
+                yield given
+
+    async def _one_by_one(self, bounds: Sequence[Bound], frames: AsyncIterator[Frame]) -> AsyncGenerator[Frame, None]:
+        by_type = {each: bound for bound in bounds for each in bound.takes}
+        ears = {bound: _Ear(bound.hertz) for bound in bounds}
+        async for frame in frames:
+            bound = by_type.get(type(frame))
+            heard = ears[bound].bring(frame) if bound else None
+            if bound is None or heard is None:
+                continue
+            async with aclosing(bound.outputs(heard)) as made:
+                async for given in made:
+                    yield given
+
+
+class _Taken:
+    """Those of the frames that a stream handler takes, at its rate. Cancelling a read loses nothing."""
+
+    def __init__(self, frames: AsyncIterator[Frame], bound: Bound) -> None:
+        self._frames = frames
+        self._takes = bound.takes
+        self._ear = _Ear(bound.hertz)
+
+    def __aiter__(self) -> _Taken:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while True:
+            frame = await anext(self._frames)
+            if type(frame) in self._takes and (heard := self._ear.bring(frame)) is not None:
+                return heard
+
+
+class _Ear:
+    """Brings the caller's sound to the rate that a handler takes; None: any."""
+
+    def __init__(self, rate: int | None) -> None:
+        self._resample = _converter(rate)
+
+    def bring(self, frame: Frame) -> Frame | None:
+        if self._resample is None or not isinstance(frame, Audio):
+            return frame
+        heard: Audio | None = self._resample.on_audio(frame)
+        return heard
+
+
+class _Voice:
+    """Brings a voice to the rate that its takers want; None: any."""
+
+    def __init__(self, rate: int | None) -> None:
+        self._resample = _converter(rate)
+
+    def bring(self, frame: Frame) -> Iterator[Frame]:
+        if self._resample is None or not isinstance(frame, TTSAudio):
+            yield frame
+        else:
+            yield from self._resample.on_voice(frame)
+
+    def rest(self) -> Iterator[Frame]:
+        """What was held back."""
+        if self._resample is not None:
+            yield from self._resample.on_reply_end(ReplyEnd())
+
+
+def _converter(rate: int | None) -> Any:
+    return None if rate is None else lookup(CONVERTER).configure({"rate": rate})
+
+
+class Chain:
+    """A node's candidates in their order, itself first, and which of them does the work now.
+
+    After a fail-over the stand-in stays, so that the voice is one voice, until `retry_primary_after`, and then until a
+    reply is over. tell: told of each step.
+    """
+
+    def __init__(self, candidates: Sequence[Candidate], tell: Callable[[Recovery], None]) -> None:
+        self.candidates = candidates
+        self.primary = candidates[0]
+        self.policy = self.primary.policy
+        self.given_up = 0  # requests in a row for which nothing helped
+        self.used: dict[str, Candidate] = {self.primary.name: self.primary}
+        self.tasks: dict[asyncio.Task[None], None] = {}
+        self._active = 0
+        self._since = 0.0  # when the active one took over
+        self._turn = 0
+        self._tell = tell
+
+    @property
+    def name(self) -> str:
+        return self.primary.name
+
+    @property
+    def active(self) -> Candidate:
+        return self.candidates[self._active]
+
+    def first(self, turn: int, now: float) -> Candidate:
+        """Who is to take a request of this turn up: the active one, unless its provider is known to be down."""
+        after = self.policy.retry_primary_after
+        if self._active and after is not None and now - self._since >= after and turn != self._turn:
+            self._active = 0
+            self.step("back", self.name, "it has had its time to recover", turn)
+        self._turn = turn
+        if not self.active.breaker.lets_through(now):
+            down = self.active.name
+            if (other := self.next(now, {down})) is not None and other.breaker.state(now) != "open":
+                self.stand_in(other, now, f"{down} is failing in this process", turn)
+        return self.active
+
+    def next(self, now: float, besides: Collection[str]) -> Candidate | None:
+        """Who comes behind the active one, in a circle: rather somebody whose provider is not known to be down.
+
+        None if there is none but those.
+        """
+        row = [*self.candidates[self._active :], *self.candidates[: self._active]]
+        left = [each for each in row if each.name not in besides]
+        return next((each for each in left if each.breaker.lets_through(now)), left[0] if left else None)
+
+    def stand_in(self, candidate: Candidate, now: float, why: str, turn: int) -> None:
+        """From now on this one does the work."""
+        self.take_over(candidate, now)
+        self.step("fallback", candidate.name, why, turn)
+
+    def take_over(self, candidate: Candidate, now: float) -> None:
+        self.used[candidate.name] = candidate
+        if candidate is not self.active:
+            self._active, self._since = self.candidates.index(candidate), now
+
+    def step(self, step: Any, to: str, why: str, turn: int) -> None:
+        self._tell(Recovery(node=self.name, step=step, to=to, why=why, turn=turn))
+
+    def run(self, work: Any, name: str) -> asyncio.Task[None]:
+        """A task that ends with the call, if not before."""
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
+        self.tasks[task] = None
+        task.add_done_callback(lambda task: self.tasks.pop(task))
+        return task

@@ -1,0 +1,241 @@
+"""Where the next candidate goes on when one has failed in the midst of its work: nothing twice, and nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from voicegraph.frames import Frame, Message, Sentence, Token, ToolCall, ToolResult, TTSAudio, UserTurn
+from voicegraph.node import NodeType
+
+GO_ON = "Your answer broke off there. Go on exactly where it stopped, and repeat nothing."
+"""What a model is told of an answer that was begun."""
+DONE = "In this turn you have called functions already. Do not call them again for the same thing. {}"
+CALLED = "`{}` with {}: {}"
+NO_RESULT = "no result yet"
+
+
+class Resume(Protocol):
+    """What was given for one request so far, by whichever candidate."""
+
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        """A candidate gives this. What of it goes on its way."""
+        ...
+
+    def broke_off(self) -> None:
+        """A candidate has failed."""
+        ...
+
+    def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
+        """What the next candidate is to be asked, in the place of what was `asked`. None: it cannot go on from here."""
+        ...
+
+    def due(self, asked: Sequence[Frame]) -> bool | None:
+        """Whether more has to come for what a candidate was asked. None: that does not show."""
+        ...
+
+    def lacks(self, asked: Sequence[Frame]) -> str:
+        """What is wrong with a candidate that has ended as if all were well, in words that go on from its name."""
+        ...
+
+
+class Anything:
+    """Frames that nobody here understands: once one was given, no other candidate can go on."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        self._begun = True
+        yield frame
+
+    def broke_off(self) -> None:
+        """What was given was given."""
+
+    def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
+        return None if self._begun else [*asked]
+
+    def due(self, asked: Sequence[Frame]) -> bool | None:
+        return None
+
+    def lacks(self, asked: Sequence[Frame]) -> str:
+        return ""
+
+
+class Speech:
+    """A voice. The next one speaks from the first word of which the sound was not given whole.
+
+    spoken: how many words of a text its first so many seconds hold, told by the pace of this call's voice.
+    """
+
+    def __init__(self, spoken: Callable[[str, float], int]) -> None:
+        self._spoken = spoken
+        self._whole: list[str] = []  # words whose sound was given whole
+        self._text = ""  # the newest text that came with sound
+        self._seconds = 0.0  # of sound since
+        self._sounded = False  # since the newest candidate began
+        self._again = ""  # a word that the newest candidate says once more
+
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        if not isinstance(frame, TTSAudio):
+            yield frame
+            return
+        text = frame.text
+        if text:
+            self._whole += self._text.split()
+            self._text, self._seconds = text, 0.0
+            first, _, others = text.strip().partition(" ")
+            if first == self._again:
+                text = others  # to the ledger it is one word, though its beginning is heard twice
+            self._again = ""
+        self._seconds += frame.seconds
+        self._sounded = self._sounded or bool(frame.pcm)
+        yield frame if text == frame.text else TTSAudio(frame.pcm, frame.rate, text)
+
+    def broke_off(self) -> None:
+        begun = self._text.split()
+        whole = min(self._spoken(self._text, self._seconds), len(begun) - 1) if begun else 0
+        self._whole += begun[:whole]
+        self._again = begun[whole] if begun and self._seconds else ""
+        self._text, self._seconds, self._sounded = "", 0.0, False
+
+    def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
+        return list(_without(asked, len(self._whole)))
+
+    def due(self, asked: Sequence[Frame]) -> bool | None:
+        told = len(self._whole) + len(self._text.split())
+        return True if told < sum(len(text.split()) for text in _texts(asked)) else None
+
+    def lacks(self, asked: Sequence[Frame]) -> str:
+        words = any(letter.isalnum() for text in _texts(asked) for letter in text)
+        return "ended without a sound" if words and not self._sounded else ""
+
+
+def _texts(asked: Sequence[Frame]) -> Iterator[str]:
+    return (frame.text for frame in asked if isinstance(frame, Sentence))
+
+
+def _without(asked: Sequence[Frame], done: int) -> Iterator[Frame]:
+    """The same sentences without their first `done` words."""
+    for frame in asked:
+        if not isinstance(frame, Sentence):
+            yield frame
+            continue
+        words = frame.text.split()
+        if done < len(words):
+            yield replace(frame, text=" ".join(words[done:])) if done else frame
+        done = max(0, done - len(words))
+
+
+class Thought:
+    """A language model. The next one is told what was said and done, and what it says again is left out."""
+
+    def __init__(self) -> None:
+        self._said = ""
+        self._calls: dict[str, ToolCall] = {}
+        self._results: dict[str, ToolResult] = {}
+        self._given_up: set[str] = set()  # calls that were under way when a candidate failed
+        self._held: str | None = None  # of a candidate that goes on: what may be a repetition
+
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        match frame:
+            case Token():
+                yield from self._tell(frame)
+                return
+            case ToolCall():
+                self._calls[frame.id] = frame
+            case ToolResult():
+                self._results[frame.id] = frame
+            case _:
+                pass
+        yield frame
+
+    def broke_off(self) -> None:
+        """What was held back is a repetition that breaks off: it has been said."""
+        self._held = "" if self._said else None
+        self._given_up.update(self._calls)
+
+    def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
+        more = [*self._called(), *self._broken_off()]
+        return [
+            replace(frame, messages=(*frame.messages, *more)) if isinstance(frame, UserTurn) else frame
+            for frame in asked
+        ]
+
+    def due(self, asked: Sequence[Frame]) -> bool | None:
+        """While a function runs, nothing is. Functions have time-outs of their own."""
+        return False if self._calls.keys() - self._results.keys() - self._given_up else None
+
+    def lacks(self, asked: Sequence[Frame]) -> str:
+        return ""
+
+    def _tell(self, token: Token) -> Iterator[Frame]:
+        if self._held is None:
+            self._said += token.text
+            yield token
+            return
+        self._held += token.text
+        new = unsaid(self._said, self._held)
+        if new is not None:
+            self._held = None
+            self._said += new
+            yield Token(new)
+
+    def _called(self) -> Iterator[Message]:
+        if not self._calls:
+            return
+        results = {call: self._results.get(call) for call in self._calls}
+        told = "; ".join(
+            CALLED.format(call.name, call.arguments, result.content if (result := results[call.id]) else NO_RESULT)
+            for call in self._calls.values()
+        )
+        yield Message("system", DONE.format(told))
+
+    def _broken_off(self) -> Iterator[Message]:
+        if self._said:
+            yield Message("assistant", self._said)
+            yield Message("system", GO_ON)
+
+
+def unsaid(said: str, again: str) -> str | None:
+    """What of a continuation is new, if its beginning may repeat what was said. None: that does not show yet.
+
+    A continuation that begins otherwise is new as a whole.
+    """
+    old, new = _letters(said), _letters(again)
+    if new == old[: len(new)] and len(new) <= len(old):
+        return None
+    if new[: len(old)] == old:
+        return _without_start(_behind(again, len(old)), _behind(said, len(old)))
+    return again if said[-1:].isspace() or again[:1].isspace() or not again[:1].isalnum() else f" {again}"
+
+
+def _letters(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _behind(text: str, letters: int) -> str:
+    """The text behind its first so many letters, as `_letters` counts them."""
+    count = 0
+    for place, letter in enumerate(text):
+        if count >= letters:
+            return text[place:]
+        count += len(_letters(letter))
+    return ""
+
+
+def _without_start(text: str, start: str) -> str:
+    """The text without what it begins with of this."""
+    same = next((at for at, (one, other) in enumerate(zip(text, start, strict=False)) if one != other), len(start))
+    return text[same:]
+
+
+def resume_for(kind: NodeType, spoken: Callable[[str, float], int]) -> Resume:
+    """How to go on with the work of such a node."""
+    if TTSAudio in kind.gives and Sentence in kind.takes:
+        return Speech(spoken)
+    if Token in kind.gives and UserTurn in kind.takes:
+        return Thought()
+    return Anything()

@@ -1,0 +1,120 @@
+"""Work that recovers: stands in a lane where a handler stands otherwise. A voice's known phrases need no provider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from voicegraph.engine.outlet import Cause, Outlet, done
+from voicegraph.engine.phrases import Phrases, Piece
+from voicegraph.engine.recovery.candidates import Candidate, Chain
+from voicegraph.engine.recovery.feed import Feed, Input
+from voicegraph.engine.recovery.request import Request, Site
+from voicegraph.engine.recovery.resume import Resume, Speech, resume_for
+from voicegraph.frames import Frame, Sentence, TTSAudio
+
+if TYPE_CHECKING:
+    from voicegraph.engine.lanes import Bound
+
+Spoken = Callable[[str, float], int]
+
+
+class Recovering:
+    """A handler of replies, with those of other nodes behind it.
+
+    spoken: see `Speech`.
+    """
+
+    def __init__(self, bound: Bound, chain: Chain, site: Site, spoken: Spoken) -> None:
+        self.lasting = False
+        self.begins = bound.begins
+        self.takes = frozenset(bound.takes)
+        self.chain = chain
+        self.site = site
+        self.spoken = spoken
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """Does what `Bound.drive` does, whoever of the candidates it takes."""
+        if not await self.answer(Feed(Input(argument[0]), lambda frame: False), outlet, cause):
+            await self.site.resort(self.chain, cause)
+
+    async def answer(self, feed: Feed, outlet: Outlet, cause: Cause, resume: Resume | None = None) -> bool:
+        """One request. Whether it was answered."""
+        resume = resume or resume_for(self.chain.primary.planned.kind, self.spoken)
+        answered = await Request(self.chain, feed, resume, self.takes, outlet, cause, self.site).run()
+        self.chain.given_up = 0 if answered else self.chain.given_up + 1
+        return answered
+
+
+class Speaking(Recovering):
+    """A voice. What is known to be said again is kept when it was said, and replayed from then on.
+
+    known: texts of the graph, such as its greeting.
+    """
+
+    def __init__(
+        self, bound: Bound, chain: Chain, site: Site, spoken: Spoken, *, phrases: Phrases, known: Collection[str]
+    ) -> None:
+        super().__init__(bound, chain, site, spoken)
+        self._phrases = phrases
+        self._known = known
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        source = Input(argument[0])
+        while (first := await source.peek()) is not None:
+            if isinstance(first, Sentence) and self._is_phrase(first):
+                source.pop()
+                spoken = await self._speak(first, outlet, cause)
+            else:
+                spoken = await self.answer(Feed(source, self._is_phrase), outlet, cause)
+            if not spoken:
+                await self.replay(self.chain.policy.say or self.site.sorry, outlet, cause)
+                await self.site.resort(self.chain, cause)
+                return
+
+    async def replay(self, text: str, outlet: Outlet, cause: Cause, voices: Sequence[Candidate] = ()) -> bool:
+        """Says a phrase of which the sound is there, in the voice of the call if it can be. Whether it is there."""
+        for voice in voices or (self.chain.active, *self.chain.candidates):
+            if text and (pieces := await self._phrases.find(voice.planned, text)) is not None:
+                for piece in pieces:
+                    await done(outlet.send(TTSAudio(piece.pcm, piece.rate, piece.text), cause))
+                return True
+        return False
+
+    def _is_phrase(self, frame: Frame) -> bool:
+        return isinstance(frame, Sentence) and (
+            frame.cache or self.chain.active.planned.cache or " ".join(frame.text.split()) in self._known
+        )
+
+    async def _speak(self, sentence: Sentence, outlet: Outlet, cause: Cause) -> bool:
+        """From the store, else by a voice, else from the store in another voice."""
+        if await self.replay(sentence.text, outlet, cause, [self.chain.active]):
+            return True
+        recorder = _Recorder(Speech(self.spoken))
+        if await self.answer(Feed(Input(sentence), lambda frame: False), outlet, cause, recorder):
+            if recorder.whole:
+                self._phrases.keep(self.chain.active.planned, sentence.text, recorder.pieces)
+            return True
+        return await self.replay(sentence.text, outlet, cause)
+
+
+class _Recorder:
+    """Keeps the sound of a sentence. whole: one voice has said all of it."""
+
+    def __init__(self, speech: Speech) -> None:
+        self.pieces: list[Piece] = []
+        self.whole = True
+        self._speech = speech
+        self.rest = speech.rest
+        self.due = speech.due
+        self.lacks = speech.lacks
+
+    def given(self, frame: Frame) -> Any:
+        for each in self._speech.given(frame):
+            if isinstance(each, TTSAudio):
+                self.pieces.append(Piece(each.pcm, each.rate, each.text))
+            yield each
+
+    def broke_off(self) -> None:
+        self.whole = self.whole and not self.pieces
+        self._speech.broke_off()
