@@ -1,13 +1,15 @@
-"""Notes on the fields of a configuration, for ways of writing it that plain types cannot express.
+"""Notes on the fields of a configuration, for what plain types cannot express.
 
-They teach pydantic without importing it until a configuration is validated.
+`OrText` and `ToldApart` teach pydantic ways of writing it, without importing pydantic until a configuration is
+validated. `Spoken` marks words that a call may hear as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -51,3 +53,48 @@ class ToldApart:
             custom_error_type="told_apart",
             custom_error_message=f"`{self.by}` is one of {', '.join(kinds)}",
         )
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """The note on a field whose text is said to the caller, word for word."""
+
+
+SPOKEN: Final = _Spoken()
+Spoken = Annotated[str, SPOKEN]
+"""A field with words for the caller, such as a greeting: known before the call, so their sound can be, too."""
+
+
+def spoken(configuration: object) -> tuple[str, ...]:
+    """The words in the `Spoken` fields of a node's instance, and of dataclasses, lists and mappings inside it."""
+    return tuple(dict.fromkeys(_of_fields(configuration)))
+
+
+def _of_fields(instance: object) -> Iterator[str]:
+    if not dataclasses.is_dataclass(instance) or isinstance(instance, type):
+        return
+    try:
+        hints = get_type_hints(type(instance), include_extras=True)
+    except Exception:  # noqa: BLE001 - annotations are the user's code, and pydantic may know names that are not here
+        return
+    for field in dataclasses.fields(instance):
+        yield from _of_value(hints.get(field.name), getattr(instance, field.name, None))
+
+
+def _of_value(hint: Any, value: object) -> Iterator[str]:
+    """The words in a value of that type; the same ones again where several of its parts may be meant."""
+    parts = get_args(hint)
+    if get_origin(hint) is Annotated and SPOKEN in parts:
+        yield from [value] if isinstance(value, str) else []
+    elif parts:
+        for each in [value, *_inside(value)]:
+            for part in parts:
+                yield from _of_value(part, each)
+    else:
+        yield from _of_fields(value)
+
+
+def _inside(value: object) -> Collection[object]:
+    if isinstance(value, Mapping):
+        return cast("Mapping[object, object]", value).values()
+    return cast("Collection[object]", value) if isinstance(value, list | tuple | set | frozenset) else ()

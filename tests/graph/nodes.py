@@ -22,6 +22,8 @@ from voicegraph import (
     node,
 )
 from voicegraph.processors import resample as resample
+from voicegraph.settings import Spoken
+from voicegraph.tools import Tools
 
 
 @node("t.line", line=True)
@@ -29,7 +31,7 @@ class Line:
     """A telephone."""
 
     rate: int = 16_000
-    greeting: str = ""
+    greeting: Spoken = ""
 
     async def listen(self) -> AsyncIterator[Annotated[Audio, Rate("rate")] | Dtmf]:
         yield Audio(b"")
@@ -100,6 +102,28 @@ class BigLlm:
     def on_turn(self, turn: UserTurn) -> Token | ToolCall | None: ...
 
 
+@node("t.caller-of-tools")
+class CallsTools:
+    """May call tools."""
+
+    tools: Tools = ()
+    model: str = ""
+
+    def on_turn(self, turn: UserTurn) -> Token | None: ...
+
+
+@node("t.phone", line=True)
+class Phone(Line):
+    """A telephone that can be put through."""
+
+    async def listen(self) -> AsyncIterator[Audio | Dtmf]:
+        yield Audio(b"")
+
+    async def transfer(self, to: str) -> None: ...
+
+    async def send_dtmf(self, digits: str) -> None: ...
+
+
 @node("t.tools")
 def tools(call: ToolCall) -> None: ...
 
@@ -167,16 +191,18 @@ nodes:
     with:
       end_silence: 500ms
       interrupt: {after_speech: 250ms, ignore: [uh-huh, okay]}
-  llm: {use: t.llm, recover: {timeout: 3s, retries: 1, say: One moment please., then: line.transfer}}
+  llm: {use: t.llm, recover: {timeout: 3s, retries: 1, say: One moment please., then: {line.hang_up: {}}}}
   sentences: t.sentences
   tts:
     use: t.tts
     with: {voice: Rachel}
-    recover: {timeout: 500ms, fallback: backup}
+    cache: true
+    recover: {timeout: 500ms, stall: 1s, fallback: backup}
   backup: {use: t.tts, with: {voice: alloy, rate: 24000}}
 flow:
   - line -> [vad, stt] -> aggregator -> llm -> sentences -> tts -> line
   - line.dtmf -> aggregator
 budgets: {answer: 900ms, barge_in: 150ms, tts: 300ms}
+watchdog: {silence: 4s}
 """
 """A whole agent, without a mistake."""

@@ -8,12 +8,17 @@ from pathlib import Path
 from textwrap import indent
 
 from tests.graph import nodes as nodes
-from voicegraph.graph import Diagnostic, Graph, GraphError, loads
+from voicegraph.graph import Diagnostic, Graph, GraphError, Plan, compile_plan, loads
 
 
 def read(text: str, sets: Sequence[str] = (), *, env: Mapping[str, str] | None = None, ready: bool = True) -> Graph:
     """The graph of a text that has no mistake."""
     return loads(text, sets, environment=env or {}, ready=ready)
+
+
+def plan(text: str, *sets: str, folder: Path | None = None) -> Plan:
+    """The plan of a text that has no mistake."""
+    return compile_plan(loads(text, sets, environment={}, folder=folder or Path()))
 
 
 def mistakes(

@@ -6,12 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.graph.nodes import AGENT
-from tests.graph.reading import part, read
-from voicegraph.graph import Edge, Plan, compile_plan
-
-
-def plan(text: str, *sets: str) -> Plan:
-    return compile_plan(read(text, sets))
+from tests.graph.reading import part, plan
+from voicegraph.graph import Edge
 
 
 def wires(edges: tuple[Edge, ...]) -> list[str]:

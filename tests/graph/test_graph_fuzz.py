@@ -18,7 +18,8 @@ ENVIRONMENT = {"KEY": "sk-123456", "EMPTY": "", "ODD": "\udcff\x00{a: [", "REF":
 
 VOCABULARY = """
 nodes flow pipeline use with recover version name imports extends budgets line vad stt llm tts backup timeout stall
-retries fallback say then model voice rate interrupt extra answer barge_in t.line t.vad t.stt t.llm t.tts t.fussy
+retries fallback say then hedge retry_primary_after cache watchdog silence sorry goodbye continue line.hang_up to
+model voice rate interrupt extra answer barge_in t.line t.vad t.stt t.llm t.tts t.fussy
 t.vendor t.unsure t.shout t.big-llm t.tools resample -> [ ] { } : , . - & * ! | > ' " % @ ` # ? ~ null true 012 0o17
 1e9 .nan -.inf 500ms 0s 1h << --- ... ${env:KEY} ${env:ODD} ${env:NONE} ${env:NONE:-x} ${file:x} ${file:.} ${ $${ ${x}
 tts~16000 ../x.py x.yaml
@@ -37,7 +38,11 @@ trees: st.SearchStrategy[Any] = st.recursive(
 )
 nodes: st.SearchStrategy[Any] = st.dictionaries(
     words,
-    st.one_of(words, trees, st.fixed_dictionaries({"use": words}, optional={"with": trees, "recover": trees})),
+    st.one_of(
+        words,
+        trees,
+        st.fixed_dictionaries({"use": words}, optional={"with": trees, "recover": trees, "cache": scalars}),
+    ),
     max_size=6,
 )
 graphs: st.SearchStrategy[Any] = st.fixed_dictionaries(
@@ -51,6 +56,7 @@ graphs: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "pipeline": st.lists(words | nodes, max_size=5) | trees,
         "flow": st.lists(prose, max_size=4) | trees,
         "budgets": trees,
+        "watchdog": trees,
     },
 )
 
@@ -127,8 +133,9 @@ def shows(graph: Graph, *, ready: bool) -> None:
     if ready:
         again = compile_plan(loads(long, environment=ENVIRONMENT))
         assert repr(again.edges) == repr(plan.edges)
-        assert repr([(n.name, n.config, n.recover) for n in again.nodes.values()]) == repr(
-            [(n.name, n.config, n.recover) for n in plan.nodes.values()]
+        assert (repr(again.phrases), again.watchdog) == (repr(plan.phrases), plan.watchdog)
+        assert repr([(n.name, n.config, n.recover, n.cache) for n in again.nodes.values()]) == repr(
+            [(n.name, n.config, n.recover, n.cache) for n in plan.nodes.values()]
         )
 
 
@@ -185,7 +192,8 @@ def test_a_good_graph_with_wrong_branches(tree: Any, ready: bool) -> None:
 
 PATHS = """
 nodes.llm.with.model nodes.llm.with.extra.a nodes.llm.use nodes.llm nodes.tts.recover.fallback nodes.tts.with flow
-nodes.line.with.rate budgets.llm name pipeline imports nodes.new nodes x..y
+nodes.line.with.rate budgets.llm name pipeline imports nodes.new nodes x..y nodes.tts.cache nodes.llm.recover.then
+nodes.llm.recover.hedge nodes.llm.recover watchdog watchdog.goodbye
 """
 
 

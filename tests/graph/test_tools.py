@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.graph.nodes import Line
+from tests.graph.nodes import CallsTools, Line
 from tests.graph.reading import codes, marked, mistakes, only, part
-from voicegraph import Audio, Dtmf, Token, UserTurn, node
 from voicegraph.graph import compile_plan, loads
 from voicegraph.node import node_type
-from voicegraph.tools import Tool, Tools
+from voicegraph.tools import Tool
 from voicegraph.tools.field import tool_fields
-
-
-@node("t.caller-of-tools")
-class CallsTools:
-    """May call tools."""
-
-    tools: Tools = ()
-    model: str = ""
-
-    def on_turn(self, turn: UserTurn) -> Token | None: ...
-
-
-@node("t.phone", line=True)
-class Phone(Line):
-    """A telephone that can be put through."""
-
-    async def listen(self) -> AsyncIterator[Audio | Dtmf]:
-        yield Audio(b"")
-
-    async def transfer(self, to: str) -> None: ...
-
-    async def send_dtmf(self, digits: str) -> None: ...
-
 
 CLINIC = '''\
 from voicegraph import tool
@@ -93,6 +68,15 @@ def test_names_become_functions(folder: Path) -> None:
     assert [each.name for each in instance.tools] == ["book", "find", "hang_up"]
     assert all(isinstance(each, Tool) for each in instance.tools)
     assert plan.nodes["llm"].make().tools[0] is instance.tools[0]  # read once, not in each call
+
+
+def test_a_file_cannot_have_what_every_graph_has(folder: Path) -> None:
+    (folder / "line.py").write_text(CLINIC + "\nhang_up = book\n")
+    imports = "[./line.py]"
+    plan = compile_plan(loads(graph("[line.book]", imports), folder=folder))
+    assert [each.name for each in plan.nodes["llm"].config["tools"]] == ["book"]
+    message = "every graph has `line.hang_up`, so that of `line.py` cannot be named"
+    assert told(folder, "[line.hang_up]", imports) == ("unknown-tool", "line.hang_up", message, "rename the file")
 
 
 def test_they_can_be_set_from_the_command_line(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -114,6 +115,20 @@ def test_what_parameters_mean_is_said_at_their_type_or_in_the_docstring() -> Non
         "slot": "When it is to be.", "who": "the patient", "kind": None, "rooms": "where it may be", "colour": None,
         "odd": None,
     }  # fmt: skip
+
+
+@dataclass
+class Range:
+    least: float = -math.inf
+
+
+def test_a_default_that_json_does_not_know_is_not_told() -> None:
+    def search(range: Range, most: float = math.inf, mark: bytes = b"\xff") -> None:
+        """Searches."""
+
+    told = read_tool(search).schema["parameters"]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert all("default" not in each for each in told["properties"].values())
 
 
 def test_titles_are_left_out_but_not_a_parameter_of_that_name() -> None:

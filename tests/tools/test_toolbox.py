@@ -145,6 +145,14 @@ def test_a_group_of_exceptions_is_one_failure() -> None:
     assert done.result.content == FAILED.format("BaseExceptionGroup")
 
 
+def test_what_nobody_can_send_is_made_sendable() -> None:
+    async def read() -> str:
+        """Reads a file's name."""
+        return "caf\udce9.txt"
+
+    assert talk([read], [[("read", {})]]).result.content == "caf?.txt"
+
+
 def test_what_a_tool_means_to_tell_the_model_is_told() -> None:
     done = talk([raising(ToolError("There is nothing free on Sunday."))], [[("fail", {})]])
     assert done.failure == "There is nothing free on Sunday."

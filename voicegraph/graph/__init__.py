@@ -4,8 +4,9 @@
     plan = compile_plan(graph)
 
 One phase a module, in this order: `source` (text with places), `tree` (YAML), `references` (`${env:X}`), `shorthand`
-and `layers` (`pipeline`, `extends`, `--set`), `parse` (keys and shapes), `imports`, `check` (see its table), `compile`
-with `formats` (converters). Beside them `expand`, `draw` and `schema`: a graph as YAML, as a picture, as a JSON Schema.
+and `layers` (`pipeline`, `extends`, `--set`), `parse` and `recovery` (keys and shapes), `imports`, `check` (see its
+table), `compile` with `formats` (converters). Beside them `expand`, `draw` and `schema`: a graph as YAML, as a picture,
+as a JSON Schema.
 """
 
 from voicegraph.graph.compile import compile_plan

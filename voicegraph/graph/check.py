@@ -3,10 +3,11 @@
 * `imports`: the user's node types are registered
 * `types`: what each node is
 * `tools`: functions that language models may call are there, and can be called
+* `actions`: so is what is done when nothing else has helped, with its arguments
 * `configuration`: each node's settings are right, and at which rates it takes and gives sound
 * `wires`: which frames flow from whom to whom
 * `topology`: everything is used and reached, and nothing goes in circles
-* `policy`: fallbacks can stand in, and budgets name something
+* `policy`: fallbacks can stand in, what is to be said can be said, and budgets name something
 * `requirements`: packages and keys are there
 
 A phase goes on with what the ones before it could find out, so that one mistake is told once and all mistakes at once.
@@ -16,8 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from voicegraph.graph.checks.actions import find_actions
 from voicegraph.graph.checks.configuration import configure_nodes
-from voicegraph.graph.checks.policy import check_budgets, check_fallbacks
+from voicegraph.graph.checks.policy import check_budgets, check_cache, check_fallbacks, check_recover, check_voice
 from voicegraph.graph.checks.requirements import check_converters, check_packages, check_variables
 from voicegraph.graph.checks.tools import find_tools
 from voicegraph.graph.checks.topology import check_cycles, check_reached, check_silence, check_used
@@ -38,7 +40,8 @@ def check(file: GraphFile, tree: Map, report: Report, *, environment: Mapping[st
     kinds = find_types(file, report, imported=imported)
     line = check_one_line(file, kinds, report)
     tools = find_tools(file, kinds, line, report)
-    nodes = configure_nodes(file, kinds, report, tools)
+    actions = find_actions(file, kinds, line, report)
+    nodes = configure_nodes(file, kinds, report, tools, actions)
     edges = find_edges(file, kinds, report)
 
     check_used(file, report)
@@ -46,6 +49,9 @@ def check(file: GraphFile, tree: Map, report: Report, *, environment: Mapping[st
     check_reached(file, kinds, edges, line, report)
     check_silence(file, line, report)
     check_fallbacks(file, kinds, edges, line, report)
+    check_recover(file, kinds, line, report)
+    check_cache(file, kinds, report)
+    check_voice(file, kinds, edges, line, report)
     check_budgets(file, report)
     check_packages(file, kinds, report, ready=ready)
     check_variables(file, kinds, environment, report, ready=ready)

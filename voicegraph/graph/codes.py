@@ -27,7 +27,7 @@ Code = Literal[
     "extends-cycle",
     "bad-set",
     "duplicate-node",
-    # parse.py, flow.py: keys and values
+    # parse.py, recovery.py, flow.py: keys and values
     "unknown-key",
     "missing-key",
     "wrong-shape",
@@ -46,7 +46,7 @@ Code = Literal[
     "two-lines",
     "bad-config",
     "bad-rate",
-    # checks/tools.py: functions that a language model may call
+    # checks/tools.py, checks/actions.py: functions that a language model, or a `then`, may call
     "unknown-tool",
     "bad-tool",
     "duplicate-tool",
@@ -63,6 +63,9 @@ Code = Literal[
     "fallback-mismatch",
     "fallback-in-flow",
     "fallback-cycle",
+    "cannot-recover",
+    "cannot-cache",
+    "no-voice",
     "unknown-budget",
     # checks/requirements.py: this machine
     "missing-package",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from graphlib import TopologicalSorter
 
 from voicegraph.graph.formats import Converters
-from voicegraph.graph.model import Graph
-from voicegraph.graph.plan import Edge, Plan, PlannedNode
+from voicegraph.graph.model import Graph, Node
+from voicegraph.graph.plan import Edge, Plan, PlannedNode, Watchdog
+from voicegraph.graph.recovery import SPEECHES
+from voicegraph.tools.field import tool_fields
 
 
 def compile_plan(graph: Graph) -> Plan:
@@ -20,6 +22,7 @@ def compile_plan(graph: Graph) -> Plan:
     standing_in = Converters(graph.nodes)
     standby_edges = standing_in.connect(_standby_edges(graph))
     standby = _planned(graph, {name for names in graph.stand_ins().values() for name in names})
+    watchdog = graph.file.watchdog.policy
     return Plan(
         name=graph.name,
         nodes={name: in_flow[name] for name in order},
@@ -28,16 +31,30 @@ def compile_plan(graph: Graph) -> Plan:
         standby=standby | {name: node for name, node in standing_in.made.items() if name not in in_flow},
         standby_edges=tuple(edge for edge in standby_edges if edge not in set(edges)),
         budgets={budget.name.text: budget.seconds for budget in graph.file.budgets},
+        phrases=_phrases(graph.nodes.values(), watchdog),
+        watchdog=watchdog,
     )
 
 
 def _planned(graph: Graph, names: set[str]) -> dict[str, PlannedNode]:
     """Those nodes, in the order of the file."""
     return {
-        name: PlannedNode(name, node.kind, node.config, node.recover)
+        name: PlannedNode(name, node.kind, node.config, node.recover, cache=node.written.cache is not None)
         for name, node in graph.nodes.items()
         if name in names
     }
+
+
+def _phrases(nodes: Collection[Node], watchdog: Watchdog) -> tuple[str, ...]:
+    """What is known to be said, each once: greetings and the like, holding phrases, those of slow tools."""
+    tools = [tool for node in nodes for setting in tool_fields(node.kind) for tool in node.config.get(setting, ())]
+    said = [
+        *(text for node in nodes for text in node.spoken),
+        *(node.recover.say for node in nodes if node.recover),
+        *(getattr(watchdog, key) for key in SPEECHES),
+        *(tool.options.phrase for tool in tools),
+    ]
+    return tuple(dict.fromkeys(text for text in said if text and text.strip()))
 
 
 def _topological(nodes: Mapping[str, PlannedNode], edges: tuple[Edge, ...], line: str | None) -> list[str]:

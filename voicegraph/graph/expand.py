@@ -47,9 +47,8 @@ def long_form(graph: Graph) -> str:
         parts.append("".join(["imports:\n", *paths]))
     parts.append(_yaml({"nodes": graph.tree.values["nodes"]}, folder))
     parts.append(_flow(graph))
-    budgets = graph.tree.values.get("budgets")
-    if budgets is not None and not is_null(budgets):
-        parts.append(_yaml({"budgets": budgets}, folder))
+    policies = {key: graph.tree.values[key] for key in ("budgets", "watchdog") if key in graph.tree.values}
+    parts += [_yaml({key: policy}, folder) for key, policy in policies.items() if not is_null(policy)]
     return "\n".join(parts)
 
 

@@ -1,8 +1,9 @@
 """A graph file, the files that it extends, and `--set` options, merged into one tree whose places keep their source.
 
-Mappings merge key by key, everything else is replaced, null takes a key away (but is a value inside `with`). Three
+Mappings merge key by key, everything else is replaced, null takes a key away (but see `_has_null`). Three
 rules are wiser than that: imports add up; a flow or pipeline replaces flow and pipeline; and a node that changes its
-type starts with an empty configuration, for the old one belongs to the old type.
+type starts with an empty configuration, for the old one belongs to the old type, as do arguments to the `then` that
+they are given to.
 """
 
 from __future__ import annotations
@@ -132,10 +133,12 @@ def merge(base: Map, over: Map, path: tuple[str, ...] = ()) -> Map:
         base = less(base, "flow")
     if len(path) == 2 and path[0] == "nodes" and _changes_type(base, over):
         base = less(base, "with")
+    if len(path) == 3 and path[::2] == ("nodes", "recover") and _changes_action(base, over):
+        base = less(base, "then")
     keys, values = base.keys | over.keys, base.values.copy()
     for key, new in over.values.items():
         old = values.get(key)
-        if is_null(new) and old is not None and "with" not in path:
+        if is_null(new) and old is not None and not _has_null(path):
             del values[key], keys[key]
         elif isinstance(old, Map) and isinstance(new, Map):
             values[key] = merge(old, new, (*path, key))
@@ -149,3 +152,13 @@ def merge(base: Map, over: Map, path: tuple[str, ...] = ()) -> Map:
 def _changes_type(base: Map, over: Map) -> bool:
     old, new = base.values.get("use"), over.values.get("use")
     return isinstance(old, Scalar) and isinstance(new, Scalar) and old.text != new.text
+
+
+def _changes_action(base: Map, over: Map) -> bool:
+    old, new = base.values.get("then"), over.values.get("then")
+    return isinstance(old, Map) and isinstance(new, Map) and [*old.values] != [*new.values]
+
+
+def _has_null(path: tuple[str, ...]) -> bool:
+    """Whether null is a value in the mapping there: settings, arguments of a `then`, and the watchdog's goodbye."""
+    return path[2:3] == ("with",) or path[2:4] == ("recover", "then") or path == ("watchdog",)

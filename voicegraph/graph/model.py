@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from voicegraph.frames import Frame
 from voicegraph.graph.diagnostics import Diagnostic
-from voicegraph.graph.plan import Edge, Recover
+from voicegraph.graph.plan import Action, Edge, Recover, Watchdog
 from voicegraph.graph.source import Span
-from voicegraph.graph.tree import Map
+from voicegraph.graph.tree import Map, Scalar
 from voicegraph.node import NodeType
 
 # --- as written -----------------------------------------------------------------------------------------------------
@@ -26,22 +26,40 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenAction:
+    """What a `then` says: a tool's name, and its arguments if it is given any."""
+
+    tool: Scalar
+    arguments: Map | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenRecover:
-    """The policy, where each of its parts stands, and the fallbacks as words."""
+    """The policy but for its `then`, where each of its parts stands, the fallbacks as words, and what `then` says."""
 
     policy: Recover
     tree: Map
     fallback: tuple[Word, ...] = ()
+    then: WrittenAction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenWatchdog:
+    """The policy, and where each of its parts stands; no tree where the file says nothing of it."""
+
+    policy: Watchdog = field(default_factory=Watchdog)
+    tree: Map | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenNode:
-    """use: the node type; empty where the file gives none that can be read."""
+    """use: the node type; empty where the file gives none that can be read. cache: where that is said to be true."""
 
     name: Word
     use: Word
     config: Map | None = None
     recover: WrittenRecover | None = None
+    cache: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +93,7 @@ class GraphFile:
     wires: tuple[Wire, ...] = ()
     unclear: frozenset[str] = frozenset()
     budgets: tuple[Budget, ...] = ()
+    watchdog: WrittenWatchdog = WrittenWatchdog()
 
 
 # --- as checked -----------------------------------------------------------------------------------------------------
@@ -85,13 +104,18 @@ Rates = Mapping[type[Frame], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node whose type is known and whose configuration is valid."""
+    """A node whose type is known and whose configuration is valid.
+
+    spoken: what its configuration has for the caller, word for word. then: what its `recover` ends in.
+    """
 
     written: WrittenNode
     kind: NodeType
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     takes_rates: Rates = field(default_factory=dict[type[Frame], "int | None"])
     gives_rates: Rates = field(default_factory=dict[type[Frame], "int | None"])
+    spoken: tuple[str, ...] = ()
+    then: Action | None = None
 
     @property
     def name(self) -> str:
@@ -99,7 +123,7 @@ class Node:
 
     @property
     def recover(self) -> Recover | None:
-        return self.written.recover.policy if self.written.recover else None
+        return replace(self.written.recover.policy, then=self.then) if self.written.recover else None
 
 
 @dataclass(frozen=True, slots=True)

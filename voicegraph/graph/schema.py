@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from voicegraph.durations import PATTERN, format_duration
 from voicegraph.graph.builtin import register_builtin
 from voicegraph.graph.flow import NAME
+from voicegraph.graph.plan import GOODBYE, SORRY, Watchdog
+from voicegraph.graph.recovery import CONTINUE
 from voicegraph.node import NodeType, node_types
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ Schema = dict[str, Any]
 _REFERENCE: Schema = {"type": "string", "pattern": r"\$\{"}
 _DURATION: Schema = {"anyOf": [{"type": "string", "pattern": PATTERN, "examples": ["250ms", "2s"]}, _REFERENCE]}
 _TEXT: Schema = {"type": "string"}
+_BOOLEAN: Schema = {"anyOf": [{"type": "boolean"}, _REFERENCE]}
+_COUNT: Schema = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 10}, _REFERENCE]}
 _TEXTS: Schema = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 _NODE: Schema = {"$ref": "#/$defs/node"}
 
@@ -44,7 +48,7 @@ def json_schema() -> Schema:
             "imports": _TEXTS | {"description": "Python files with nodes of your own, relative to this file."},
             "nodes": {
                 "type": "object",
-                "description": "name: type, or name: {use: type, with: {…}, recover: {…}}",
+                "description": "name: type, or name: {use: type, with: {…}, recover: {…}, cache: true}",
                 "additionalProperties": _NODE,
                 "propertyNames": {"pattern": f"^{NAME}$"},
             },
@@ -59,6 +63,7 @@ def json_schema() -> Schema:
                 "description": "p95 limits on the answer, on barge_in, and on nodes.",
                 "additionalProperties": _DURATION,
             },
+            "watchdog": _WATCHDOG,
         },
         "if": {"anyOf": [{"required": ["imports"]}, {"required": ["extends"]}]},
         "else": {"properties": {"nodes": {"additionalProperties": {"$ref": "#/$defs/known_node"}}}},
@@ -76,16 +81,49 @@ def json_schema() -> Schema:
     }
 
 
+def _optional(description: str, schema: Schema, **notes: Any) -> Schema:
+    """Of this form, or null: not given, or taken away from a graph that is extended."""
+    return {"description": description, "anyOf": [schema, {"type": "null"}], **notes}
+
+
+_ACTION: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": {"type": ["object", "null"]},
+}
+
 _RECOVER: Schema = {
     "type": ["object", "null"],
     "additionalProperties": False,
+    "description": "What is done when the node fails.",
     "properties": {
-        "timeout": _DURATION | {"description": "How long the first output may take."},
-        "stall": _DURATION | {"description": "How long the next output may take."},
-        "retries": {"type": "integer", "minimum": 0, "maximum": 10, "description": "How often to try again."},
-        "fallback": _TEXTS | {"description": "The node, or nodes in turn, that take over."},
-        "say": _TEXT | {"description": "What the caller hears meanwhile."},
-        "then": _TEXT | {"description": "What to do when nothing helps: line.transfer, line.hang_up, continue."},
+        "timeout": _optional("How long the first output may take.", _DURATION),
+        "stall": _optional("How long the next output may take.", _DURATION),
+        "hedge": _optional("How late the first output may be before the fallback is started too.", _DURATION),
+        "retries": _optional("How often to try again.", _COUNT),
+        "fallback": _optional("The node, or nodes in turn, that take over.", _TEXTS),
+        "say": _optional("What the caller hears meanwhile.", _TEXT),
+        "then": _optional(
+            "What to do when nothing helps: line.hang_up, {line.transfer: {to: …}}, a tool, or continue.",
+            {"anyOf": [_TEXT, _ACTION]},
+            default=CONTINUE,
+        ),
+        "retry_primary_after": _optional("How long a fallback stays; to the end of the call by default.", _DURATION),
+    },
+}
+
+_WATCHDOG: Schema = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "description": "What is done for a caller who hears nothing although a reply is due.",
+    "properties": {
+        "silence": _optional(
+            "How long that lasts before it is an incident.", _DURATION, default=format_duration(Watchdog.silence)
+        ),
+        "say": _optional("What the caller hears then.", _TEXT),
+        "sorry": _optional("What they hear of a reply that will not come; null for nothing.", _TEXT, default=SORRY),
+        "goodbye": _optional("Last words of a call that cannot go on; null for none.", _TEXT, default=GOODBYE),
     },
 }
 
@@ -98,6 +136,7 @@ def _long_node(kinds: list[NodeType], settings: dict[str, Schema]) -> Schema:
             "use": {"anyOf": [{"$ref": "#/$defs/type"}, _TEXT], "description": "The node type."},
             "with": {"type": ["object", "null"], "description": "Its settings."},
             "recover": {"$ref": "#/$defs/recover"},
+            "cache": _optional("Of a voice: keep the sound of every sentence.", _BOOLEAN, default=False),
         },
         "allOf": [
             {

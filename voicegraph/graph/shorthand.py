@@ -17,7 +17,7 @@ from voicegraph.graph.tree import Map, Scalar, Seq, Tree, items_of, less, put
 from voicegraph.graph.wording import quote
 
 MAX_NODES = 500
-NODE_KEYS = ("use", "with", "recover")
+NODE_KEYS = ("use", "with", "recover", "cache")
 
 
 @dataclass(frozen=True, slots=True)

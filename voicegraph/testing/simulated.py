@@ -18,6 +18,7 @@ from voicegraph.durations import Duration
 from voicegraph.frames import Audio, Dtmf, TTSAudio
 from voicegraph.node import node
 from voicegraph.ports import Rate
+from voicegraph.settings import Spoken
 from voicegraph.testing.blocks import block_size
 from voicegraph.testing.heard_sound import HeardSound
 from voicegraph.testing.speech import PACE, murmur, utter
@@ -77,13 +78,14 @@ class SimulatedCall:
     carriers do by marks. latency: of the way to the caller's ear, and again of the reports back.
 
     `session.nodes[plan.line].instance` is this object; the methods of a test's director are `say`, `cough`, `press`,
-    `hang_up` and `tick`. acts: what the caller was told to do. over: there is no caller any more.
+    `hang_up` and `tick`. acts: what the caller was told to do. over: there is no caller any more. transferred: to whom
+    the caller was put through.
     """
 
     rate: int = 16_000
     plays_at: int | None = None
     lead: Duration = 0.2
-    greeting: str = ""
+    greeting: Spoken = ""
     report_every: Annotated[Duration, Gt(0)] = 0.02
     latency: Annotated[Duration, Ge(0)] = 0.0
     call: Call = this_call()
@@ -92,6 +94,7 @@ class SimulatedCall:
         self.acts: list[Act] = []
         self._heard = HeardSound(self.voice_rate)
         self.over = False
+        self.transferred = ""
         self._open = False  # the call has begun, and not ended
         self._size = block_size(self.rate)
         self._utterances = 0
@@ -249,6 +252,12 @@ class SimulatedCall:
         self._playout.resume(self._ear_time())
         self._plan_report()
         self._moved.set()
+
+    async def transfer(self, to: str) -> None:
+        """The caller is put through to somebody else."""
+        self.transferred = to
+        self._end()
+        self.call.hang_up("the caller was put through")
 
     async def drain(self) -> None:
         await self._until(0.0)

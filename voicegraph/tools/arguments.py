@@ -7,6 +7,7 @@ own, and parameters may have any name.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, cast, get_args, get_origin
@@ -51,7 +52,7 @@ class Arguments:
 
     def __init__(self, parameters: Mapping[str, Parameter]) -> None:
         self._adapter = _adapter(parameters)
-        self.schema = _without_titles(self._adapter.json_schema())
+        self.schema = _without_titles(_as_json(self._adapter.json_schema()))
         for name, each in parameters.items():
             if (default := _as_json(each.default)) is not None:
                 self.schema["properties"][name]["default"] = default
@@ -65,6 +66,10 @@ class Arguments:
             return self._adapter.validate_json("{}" if written in ("", "null") else written)
         except ValidationError as error:
             raise ToolError(_to_mend(error)) from None
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raises pydantic's ValidationError for arguments that do not fit, as a graph file gives them."""
+        self._adapter.validate_json(json.dumps(values))
 
 
 def unwritable(parameters: Mapping[str, Parameter]) -> list[str]:
@@ -93,14 +98,14 @@ def _adapter(parameters: Mapping[str, Parameter]) -> TypeAdapter[dict[str, Any]]
 
 
 def _as_json(default: Any) -> Any:
-    """None if there is no default, or none that JSON knows."""
+    """None if there is no default, or none that JSON knows, such as infinity."""
     from pydantic_core import PydanticSerializationError, to_jsonable_python
 
     if default is NO_DEFAULT:
         return None
     try:
-        return to_jsonable_python(default)
-    except PydanticSerializationError:
+        return to_jsonable_python(default, inf_nan_mode="null")
+    except (PydanticSerializationError, UnicodeDecodeError):
         return None
 
 

@@ -24,7 +24,7 @@ DONE = "Done."
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Tool:
     """A function that a language model may call.
 
@@ -35,7 +35,7 @@ class Tool:
     options: Options
     name: str
     description: str = field(repr=False)
-    arguments: Arguments = field(repr=False)
+    arguments: Arguments = field(repr=False, compare=False)
     call: str
 
     @property

@@ -138,6 +138,7 @@ class _Work:
     def settle(self, content: str, *, failed: bool = False) -> None:
         """The first word counts."""
         if not self.settled.done():
+            content = content.encode(errors="replace").decode()  # halves of characters cannot be sent
             self.settled.set_result(ToolResult(self.call.id, content, failed=failed))
         if self._limit is not None:
             self._limit.cancel()

@@ -15,6 +15,7 @@ from voicegraph.errors import AudioError
 from voicegraph.frames import Audio, TTSAudio
 from voicegraph.node import node
 from voicegraph.ports import Rate
+from voicegraph.settings import Spoken
 from voicegraph.transports.playout import Playout
 
 FRAMES_PER_SECOND = 50
@@ -45,7 +46,7 @@ class LocalCall:
     loudspeaker: int | str | None = None
     rate: int = 16_000
     lead: Duration = 0.2
-    greeting: str = ""
+    greeting: Spoken = ""
     call: Call = this_call()
 
     def __post_init__(self) -> None:

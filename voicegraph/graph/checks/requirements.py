@@ -10,8 +10,12 @@ from voicegraph.graph.formats import CONVERTER, conversion
 from voicegraph.graph.model import GraphFile, Node
 from voicegraph.graph.plan import Edge
 from voicegraph.graph.source import Span
-from voicegraph.graph.wording import did_you_mean, listed, quote
+from voicegraph.graph.tree import plain_data
+from voicegraph.graph.wording import listed, near, quote
 from voicegraph.node import NodeType, lookup
+
+ALIKE = 0.8
+"""Similarity from which on one variable was meant to be another. Those of two vendors end alike: `..._API_KEY`."""
 
 
 def check_packages(file: GraphFile, kinds: Mapping[str, NodeType], report: Report, *, ready: bool) -> None:
@@ -27,11 +31,12 @@ def check_variables(
 ) -> None:
     """Every node's environment variables are set, and not empty."""
     for name, kind in kinds.items():
-        for variable in kind.env:
+        config = file.nodes[name].config
+        for variable in kind.variables(plain_data(config) if config else {}):
             if not environment.get(variable):
-                near = did_you_mean(variable, (each for each in environment if each != variable))
-                message = f"{quote(kind.name)} needs the environment variable `{variable}`"
-                hint = near or f"export {variable}=..."
+                similar = near(variable, (each for each in environment if each != variable), ALIKE)
+                message = f"{quote(name)} ({kind.name}) needs the environment variable `{variable}`"
+                hint = f"did you mean {quote(similar)}?" if similar else f"export {variable}=..."
                 _tell(report, "missing-variable", message, file.nodes[name].use.span, hint, ready=ready)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from voicegraph.errors import ToolDefinitionError
 from voicegraph.graph.diagnostics import Note, Report
 from voicegraph.graph.imports import imported_modules
-from voicegraph.graph.model import GraphFile, WrittenNode
+from voicegraph.graph.model import GraphFile
 from voicegraph.graph.tree import Scalar, Seq, Tree
 from voicegraph.graph.wording import did_you_mean, listed, quote
 from voicegraph.node import NodeType
@@ -29,7 +29,7 @@ def find_tools(
 
     Those that cannot be found or used are told, and left out. line: name of the graph's line.
     """
-    finder = _Finder(file, file.nodes[line] if line else None, kinds[line] if line else None, report)
+    finder = Finder(file, kinds, line, report)
     found: dict[str, dict[str, tuple[Tool, ...]]] = {}
     for name, kind in kinds.items():
         config = file.nodes[name].config
@@ -47,20 +47,20 @@ def _names(tree: Tree | None) -> list[Scalar] | None:
     return names if len(names) == len(tree.items) else None
 
 
-class _Finder:
-    """Looks names up in one graph."""
+class Finder:
+    """Looks names up in one graph. line: name of its line."""
 
-    def __init__(self, file: GraphFile, line: WrittenNode | None, line_kind: NodeType | None, report: Report) -> None:
+    def __init__(self, file: GraphFile, kinds: Mapping[str, NodeType], line: str | None, report: Report) -> None:
         self.modules = imported_modules(file)
-        self.line = line
-        self.line_kind = line_kind
+        self.line = file.nodes[line] if line else None
+        self.line_kind = kinds[line] if line else None
         self.report = report
 
     def find(self, names: list[Scalar]) -> tuple[Tool, ...]:
         """The tools of one node."""
         found: dict[str, tuple[Tool, Scalar]] = {}
         for name in names:
-            tool = None if name.fault else self._find(name)
+            tool = None if name.fault else self.find_one(name)
             if tool is None:
                 continue
             if tool.name not in found:
@@ -71,7 +71,8 @@ class _Finder:
             self.report.error("duplicate-tool", message, name.span, "give one @tool(name=...)", (first,))
         return tuple(tool for tool, _ in found.values())
 
-    def _find(self, name: Scalar) -> Tool | None:
+    def find_one(self, name: Scalar) -> Tool | None:
+        """The tool of that name. None: there is none, or it cannot be used, and that is told."""
         function = self._look_up(name)
         if function is None:
             return None
@@ -86,12 +87,16 @@ class _Finder:
     def _look_up(self, name: Scalar) -> object | None:
         """What a name stands for. None: nothing, and that is told."""
         module, dot, function = name.text.rpartition(".")
-        if module == LINE and function in line_tools.TOOLS:
-            return line_tools.TOOLS[function]
         files = self.modules.get(module, [])
         if None in files:
             return None  # the import that failed is told
         found = [vars(each)[function] for each in files if each and function in vars(each)]
+        if module == LINE and function in line_tools.TOOLS:
+            if not found:
+                return line_tools.TOOLS[function]
+            message = f"every graph has {quote(name.text)}, so that of {quote(f'{LINE}.py')} cannot be named"
+            self.report.error("unknown-tool", message, name.span, "rename the file")
+            return None
         if len(found) > 1:
             message = f"several imported files are called {quote(f'{module}.py')}, and have {quote(function)}"
             self.report.error("unknown-tool", message, name.span, "rename one of the files")
