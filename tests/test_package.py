@@ -18,7 +18,7 @@ LAYERS = [
     {"turn_taking", "tools"},
     {"graph"},
     {"engine"},
-    {"testing", "providers", "processors", "transports", "observe"},
+    {"phrases", "testing", "providers", "processors", "transports", "observe"},
     {"emulators"},
     {"commands", "runner", "__main__"},
 ]

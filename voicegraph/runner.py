@@ -5,6 +5,7 @@ Exit codes: 0; 1 when a graph is wrong, or a run or a test failed; 2 for wrong u
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from voicegraph import __version__
-from voicegraph.commands import bench, check, emulate, graph, models, new, nodes, run, terminal, test
+from voicegraph.commands import bench, check, emulate, graph, models, new, nodes, run, terminal, test, warm
 from voicegraph.errors import VoicegraphError
 
 
@@ -33,6 +34,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except VoicegraphError as error:
             terminal.tell(error)
+            raise typer.Exit(1) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            terminal.tell(VoicegraphError(f"cannot write the output: {error.strerror}"))
             raise typer.Exit(1) from error
         except KeyboardInterrupt as error:
             terminal.notice("stopped")
@@ -55,6 +61,7 @@ app.command()(graph.expand)
 app.command()(graph.schema)
 app.command()(nodes.nodes)
 app.command("test")(test.conversations)
+app.command()(warm.warm)
 app.command()(bench.bench)
 app.command()(emulate.emulate)
 app.add_typer(models.app)

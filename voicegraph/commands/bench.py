@@ -18,6 +18,7 @@ from voicegraph.commands.emulating import (
     ScriptOption,
     emulating,
 )
+from voicegraph.commands.placing import Places
 from voicegraph.commands.run import FastOption, GraphArgument, InOption, SetOption
 from voicegraph.errors import VoicegraphError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from voicegraph.graph import Plan
     from voicegraph.observe.bench import Figures
+    from voicegraph.phrases import PhraseStore
 
 
 def bench(
@@ -48,15 +50,18 @@ def bench(
     """Runs a graph many times, and checks the times against its budgets."""
     import asyncio
 
-    from voicegraph.commands.opening import open_plan, pull_models
+    from voicegraph.commands.opening import open_plan, phrase_store, pull_models
     from voicegraph.engine.jumping import JumpingLoop
     from voicegraph.observe.bench import answer_figures, budget_figures, node_figures
 
     with emulating(emulate, Emulation(backend, script, faults, offline)):
         plan = open_plan(graph, set or (), input)
         pull_models(plan, offline=offline)
-        with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
-            figures = runner.run(_measure(plan, runs))
+        try:
+            with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
+                figures = runner.run(_measure(plan, runs, phrase_store(emulated=emulate)))
+        except VoicegraphError as error:
+            raise Places(graph, set or ()).told(error) from error
     for table in (answer_figures(figures), node_figures(figures), budget_figures(figures)):
         if table.row_count:
             terminal.show(table, "")
@@ -67,20 +72,20 @@ def bench(
         raise VoicegraphError(f"{plan.name} breaks its budget for {', '.join(broken)}")
 
 
-async def _measure(plan: Plan, runs: int) -> Figures:
+async def _measure(plan: Plan, runs: int, phrases: PhraseStore) -> Figures:
     """The figures of all calls but the first."""
     from voicegraph.commands.opening import warm_up
     from voicegraph.engine.session import Session
     from voicegraph.observe.bench import Figures
     from voicegraph.observe.turns import Milestones
 
-    await warm_up(plan)
+    await warm_up(plan, phrases)
     figures = Figures(plan)
     with _bar() as bar:
         task = bar.add_task("warming up", total=runs)
         for number in range(runs + 1):
             milestones = Milestones()
-            session = Session(plan, call_id=f"run {number}", seed=number, observers=(milestones,))
+            session = Session(plan, call_id=f"run {number}", seed=number, observers=(milestones,), phrases=phrases)
             await session.run()
             if number:
                 figures.add(session.timings(), milestones)

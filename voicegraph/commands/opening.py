@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from voicegraph.commands import terminal
+from voicegraph.errors import CallFailed, ProviderError
 
 if TYPE_CHECKING:
     from voicegraph.graph import Plan
+    from voicegraph.phrases import PhraseStore
 
 FILE_LINE = "file.call"
 WORTH_TELLING = 0.3
@@ -57,18 +59,31 @@ def pull(wanted: Sequence[str], who: str, *, offline: bool) -> None:
     models.pull([model.name for model in missing], offline=offline or None, progress=models.Progress(terminal.stderr()))
 
 
-async def warm_up(plan: Plan) -> None:
-    """Loads what all calls share, and says how long that took."""
+async def warm_up(plan: Plan, phrases: PhraseStore) -> None:
+    """Loads what all calls share, and says how long that took. Raises CallFailed for a vendor that refuses."""
     import asyncio
 
     from voicegraph.engine.session import warm
+    from voicegraph.graph import Plan
 
     clock = asyncio.get_running_loop().time
     began = clock()
     with terminal.stderr().status("loading models", spinner="dots"):
-        await warm(plan)
+        for node in {**plan.standby, **plan.nodes}.values():
+            try:
+                await warm(Plan(name=node.name, nodes={node.name: node}, edges=()))
+            except ProviderError as error:
+                raise CallFailed(node.name, str(error)) from error
+        await phrases.load(plan)
     if clock() - began > WORTH_TELLING:
         terminal.notice(f"ready in {clock() - began:.1f} s")
+
+
+def phrase_store(*, emulated: bool) -> PhraseStore:
+    """The process's store of rendered phrases. What emulators say is not kept."""
+    from voicegraph import phrases
+
+    return phrases.in_memory() if emulated else phrases.of_user()
 
 
 def _on_files(path: Path, sets: Sequence[str], input: Path | None, output: Path | None) -> list[str]:

@@ -17,12 +17,15 @@ from voicegraph.commands.emulating import (
     ScriptOption,
     emulating,
 )
+from voicegraph.commands.placing import Places
+from voicegraph.errors import VoicegraphError
 
 if TYPE_CHECKING:
     from voicegraph.engine.session import Session
     from voicegraph.graph import Plan
     from voicegraph.observe.conversation import Conversation
     from voicegraph.observe.turns import Milestones
+    from voicegraph.phrases import PhraseStore
 
 GraphArgument = Annotated[Path, typer.Argument(metavar="GRAPH", help="A graph file.", show_default=False)]
 SetOption = Annotated[
@@ -49,12 +52,12 @@ def run(
     faults: FaultsOption = None,
 ) -> None:
     """Runs a call on a graph and shows the conversation as it happens."""
-    from voicegraph.commands.opening import open_plan, pull_models
+    from voicegraph.commands.opening import open_plan, phrase_store, pull_models
 
     with emulating(emulate, Emulation(backend, script, faults, offline)):
         plan = open_plan(graph, set or (), input, output)
         pull_models(plan, offline=offline)
-        call = _Call(plan, seed)
+        call = _Call(plan, seed, phrase_store(emulated=emulate), Places(graph, set or ()))
         try:
             call.run(fast=fast)
         except KeyboardInterrupt:
@@ -69,9 +72,11 @@ def run(
 class _Call:
     """One call: what is seen of it while it lasts, and what is told of it afterwards."""
 
-    def __init__(self, plan: Plan, seed: int | None) -> None:
+    def __init__(self, plan: Plan, seed: int | None, phrases: PhraseStore, places: Places) -> None:
         self.plan = plan
         self.seed = seed
+        self.phrases = phrases
+        self.places = places
         self.seen: tuple[Session, Milestones, Conversation] | None = None
         self.output: str | None = plan.nodes[plan.line].config.get("output") if plan.line else None
         self._written_before = _written(self.output)
@@ -82,8 +87,11 @@ class _Call:
 
         from voicegraph.engine.jumping import JumpingLoop
 
-        with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
-            runner.run(self._run())
+        try:
+            with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
+                runner.run(self._run())
+        except VoicegraphError as error:
+            raise self.places.told(error, self.seen[0].faults if self.seen else ()) from error
 
     async def _run(self) -> None:
         from voicegraph.commands.opening import warm_up
@@ -91,10 +99,13 @@ class _Call:
         from voicegraph.observe.conversation import Conversation
         from voicegraph.observe.turns import Milestones
 
-        await warm_up(self.plan)
+        await warm_up(self.plan, self.phrases)
         milestones = Milestones()
-        conversation = Conversation(terminal.stdout(), lambda: session.replies(), milestones.answer)
-        session = Session(self.plan, seed=self.seed, observers=(milestones, conversation))
+        conversation = Conversation(
+            terminal.stdout(), lambda: session.replies(), milestones.answer, named=self.places.named
+        )
+        observers = (milestones, conversation)
+        session = Session(self.plan, seed=self.seed, observers=observers, phrases=self.phrases)
         self.seen = session, milestones, conversation
         with conversation:
             await session.run()
