@@ -54,7 +54,8 @@ class NodeType:
     """A registered kind of node.
 
     target: the class, or the function, under @node. extra: the pip extra that brings `packages`.
-    packages: import names that must be there. env: environment variables that must be set (API keys).
+    packages: import names that must be there. env: environment variables that must be set (API keys). env_unless: a
+    setting with which they need not be, such as the address of a server of one's own.
     concurrency: how many frames its asynchronous handlers may work on at once. line: it is the call's line.
     live: of a line, that its caller does not wait: audio that a node has no room for is dropped. False for a caller who
     can be made to wait, such as a file.
@@ -66,6 +67,7 @@ class NodeType:
     extra: str | None = None
     packages: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
+    env_unless: str | None = None
     concurrency: int = 1
     line: bool = False
     live: bool = True
@@ -116,6 +118,10 @@ class NodeType:
         instance = self.adapter.validate_python(dict(values))
         return instance if inspect.isclass(self.target) else self.target
 
+    def variables(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Environment variables that must be set for a node with these settings."""
+        return () if self.env_unless and config.get(self.env_unless) else self.env
+
     def missing_packages(self) -> tuple[str, ...]:
         """Packages it needs that are not installed. Imports none of them."""
         return tuple(name for name in self.packages if not _installed(name))
@@ -135,6 +141,7 @@ def node(
     extra: str | None = None,
     packages: tuple[str, ...] = (),
     env: tuple[str, ...] = (),
+    env_unless: str | None = None,
     concurrency: int = 1,
     line: bool = False,
     live: bool = True,
@@ -147,7 +154,8 @@ def node(
 
     def register(target: T) -> T:
         made = _define(name, target)
-        kind = NodeType(name, made, _read_handlers(name, made), extra, packages, env, concurrency, line, live)
+        handlers = _read_handlers(name, made)
+        kind = NodeType(name, made, handlers, extra, packages, env, env_unless, concurrency, line, live)
         _check_concurrency(kind)
         if line:
             _check_line(kind)

@@ -83,6 +83,22 @@ def test_speech_and_its_end_are_told_beside_the_transcripts() -> None:
     assert told[-1] == {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": last_word["end"]}
 
 
+def test_the_end_of_an_utterance_is_told_however_fast_the_sound_comes() -> None:
+    """As when a client sends again what was lost."""
+    told = talk(
+        speech(HELLO, 0.05) + quiet(0.05),
+        FINALIZE,
+        quiet(2.0),
+        speech("and you"),
+        CLOSE,
+        interim_results="true",
+        utterance_end_ms="1000",
+        vad_events="true",
+    )
+    kinds = [each["type"] for each in told if each["type"] != "Results" or text(each)]
+    assert kinds.index("UtteranceEnd") < kinds.index("SpeechStarted", 1)
+
+
 def test_silence_is_final_too_from_time_to_time() -> None:
     silences = results(talk(*[quiet(0.5)] * 30, CLOSE))
     assert silences

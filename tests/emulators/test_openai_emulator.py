@@ -181,6 +181,43 @@ def test_a_wrong_request(server: Emulated, path: str, body: dict[str, Any], stat
     assert error["message"]
 
 
+ASKS = {"role": "assistant", "content": "", "tool_calls": [{"id": name, "type": "function"} for name in ("a", "b")]}
+GETS = [{"role": "tool", "tool_call_id": name, "content": "done"} for name in ("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        ([*HELLO, ASKS, *GETS, *HELLO], None),
+        ([*HELLO, ASKS, GETS[0], *HELLO], "did not have response messages: a"),
+        ([*HELLO, ASKS], "did not have response messages: a, b"),
+        ([*HELLO, GETS[0]], "messages with role 'tool' must be a response"),
+        ([*HELLO, ASKS, *GETS, GETS[0]], "messages with role 'tool' must be a response"),
+        ([{"role": "caller", "content": "hello"}], "Invalid value: 'caller'. Supported values are: 'system'"),
+    ],
+)
+def test_calls_in_a_conversation_are_answered(server: Emulated, messages: Any, told: str | None) -> None:
+    body = {"model": "gpt-4.1", "messages": messages}
+    assert (told or "") in post(server, "/chat/completions", body, 400 if told else 200).text
+
+
+FUNCTION_CALL = {"type": "function_call", "call_id": "a", "name": "book", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "a", "output": "done"}
+
+
+@pytest.mark.parametrize(
+    ("items", "told"),
+    [
+        ([*HELLO, FUNCTION_CALL, *HELLO, OUTPUT], None),
+        ([*HELLO, FUNCTION_CALL], "No tool output found for function call a."),
+        ([*HELLO, OUTPUT], "No tool call found for function call output with call_id a."),
+    ],
+)
+def test_so_they_are_in_responses(server: Emulated, items: Any, told: str | None) -> None:
+    body = {"model": "gpt-4.1", "input": items}
+    assert (told or "") in post(server, "/responses", body, 400 if told else 200).text
+
+
 def test_no_json(server: Emulated) -> None:
     headers = {"Authorization": "Bearer any"}
     assert httpx2.post(f"{server.url}/responses", content=b"{", headers=headers).status_code == 400

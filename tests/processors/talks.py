@@ -157,10 +157,11 @@ def speaking(seconds: float = 0.45) -> list[Any]:
 
 @dataclass
 class Talk:
-    """A call that is over."""
+    """A call that is over. ended: when, as loop time."""
 
     session: Session
     log: Log
+    ended: float
 
     @property
     def line(self) -> Line:
@@ -231,7 +232,7 @@ def held(made: Plan) -> Talk:
         session = Session(made, seed=1, observers=(log,))
         async with asyncio.timeout(600):
             await session.run()
-        return Talk(session, log)
+        return Talk(session, log, asyncio.get_running_loop().time())
 
     return run_virtual(hold())
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from loguru import logger
+from pydantic import ValidationError
 
 from tests.processors.deepgram_talk import Talk, made, talking
 from voicegraph.emulators.faults import (
@@ -78,6 +79,24 @@ def test_a_drop_in_mid_sentence_loses_no_word(kind: type[Any], how: Any, word: i
     talk = _converse(kind, Drop(after=After(words=word), how=how))
     _told_once(talk)
     assert len(talk.emulators.exchanges) == 2
+
+
+def test_nor_does_one_at_the_end_of_a_long_turn() -> None:
+    """Flux tells it as a whole, so all of it has to be sent again."""
+    words = [f"word{number}" for number in range(200)]
+
+    async def go() -> Talk:
+        async with talking(DeepgramFlux, Drop(after=After(words=190)), eot_threshold=1.0) as talk:
+            for begin in range(0, len(words), 20):
+                talk.say(" ".join(words[begin : begin + 20]))
+                await talk.hears(words[begin + 10])
+            await talk.until_silent(partial(_has_heard, talk, words[-1]))
+            await talk.over()
+            return talk
+
+    talk = asyncio.run(go())
+    assert talk.said[-1][1] > 80
+    assert talk.text().split() == words
 
 
 @BOTH
@@ -257,8 +276,20 @@ def test_nobody_there_is_told(kind: type[Any], monkeypatch: pytest.MonkeyPatch, 
 
 
 @BOTH
-def test_a_wrong_address_is_told(kind: type[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    _says(_alone(kind, monkeypatch, "deepgram.com", key=SECRET), "has to be an address such as wss://")
+@pytest.mark.parametrize("address", ["deepgram.com", "http://127.0.0.1:port", "http://[::1"])
+def test_a_wrong_address_is_told(kind: type[Any], address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPGRAM_BASE_URL", address)
+    _says(_alone(kind, monkeypatch, key=SECRET), "should be an address such as wss://")
+    with pytest.raises(ValidationError, match="should be an address such as wss://"):
+        made(kind, {"base_url": address})
+
+
+@BOTH
+@pytest.mark.parametrize("key", [f"“{SECRET}”", f"{SECRET}\nHost: x"])
+def test_what_is_no_key_is_told(kind: type[Any], key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = _alone(kind, monkeypatch, "http://127.0.0.1:1", key=key)
+    _says(error, "what the environment variable `DEEPGRAM_API_KEY` holds is no key")
+    assert not error.retryable
 
 
 @BOTH
@@ -276,7 +307,7 @@ def unused_tcp_port() -> int:
         return port
 
 
-def _alone(kind: type[Any], monkeypatch: pytest.MonkeyPatch, address: str, *, key: str) -> ProviderError:
+def _alone(kind: type[Any], monkeypatch: pytest.MonkeyPatch, address: str | None = None, *, key: str) -> ProviderError:
     monkeypatch.setenv("DEEPGRAM_API_KEY", key)
 
     async def nothing() -> Any:

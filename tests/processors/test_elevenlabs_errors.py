@@ -61,7 +61,7 @@ def failure(node: Any, *faults: AnyFault, **config: Any) -> ProviderError:
         (Status(status=503), "is too busy", True),
         (Drop(after=After(bytes=100)), "broke", True),
         (Drop(after=After(words=1), how="fin"), "broke", True),
-        (WrongFormat(), "sent a file of sound, not the PCM that was asked for", False),
+        (WrongFormat(), "sent a file, not the PCM that was asked for", False),
     ],
 )
 def test_a_fault_is_told(node: Any, fault: AnyFault, message: str, retryable: bool) -> None:
@@ -109,7 +109,6 @@ def test_a_stall(node: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"voice": "A" * 20, "model": "gpt-4"}, "does not offer the model `gpt-4` here: check `model`"),
         ({"voice": "Rachael"}, "this account has no voice called `Rachael`; did you mean `Rachel`?"),
         ({"voice": "xyz"}, "or the name of one of its own (Daniel, George, Lily, Rachel, Sarah)"),
-        ({"base_url": "nowhere"}, "`base_url` has to be an address that begins with https:// or http://"),
         ({"base_url": "http://127.0.0.1:1"}, "127.0.0.1:1 cannot be reached: is the network up, and `base_url` right?"),
     ],
 )
@@ -121,6 +120,32 @@ def test_a_model_that_has_no_websocket() -> None:
     error = failure(ElevenLabsTTS, model="eleven_v3")
     assert "with `eleven_v3` here (403, unsupported_model)" in str(error)
     assert not error.retryable
+
+
+@pytest.mark.parametrize("node", BOTH)
+@pytest.mark.parametrize("voice", ["A" * 20, "Rachel"])
+def test_an_address_that_is_none(node: Any, voice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicegraph.emulators.elevenlabs.environment", _nowhere)
+    error = failure(node, voice=voice)
+    assert "the environment variable `ELEVENLABS_BASE_URL`, should be an address such as https://api." in str(error)
+    assert not error.retryable
+
+
+@pytest.mark.parametrize("node", BOTH)
+@pytest.mark.parametrize("voice", ["A" * 20, "Rachel"])
+def test_what_is_no_key(node: Any, voice: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicegraph.emulators.elevenlabs.environment", _with_quotes)
+    error = failure(node, voice=voice)
+    assert str(error).endswith("what the environment variable `ELEVENLABS_API_KEY` holds is no key")
+    assert not error.retryable
+
+
+def _nowhere(address: str) -> dict[str, str]:
+    return {"ELEVENLABS_BASE_URL": "a:9", "ELEVENLABS_API_KEY": KEY}
+
+
+def _with_quotes(address: str) -> dict[str, str]:
+    return {"ELEVENLABS_BASE_URL": f"http://{address}", "ELEVENLABS_API_KEY": f"“{KEY}”"}
 
 
 @pytest.mark.parametrize("node", BOTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
@@ -18,6 +19,7 @@ from voicegraph.emulators.faults import After, Garbage
 from voicegraph.errors import CallFailed, ProviderError
 from voicegraph.frames import Sentence, TTSAudio
 from voicegraph.processors.elevenlabs_http import ElevenLabsHTTP
+from voicegraph.providers import elevenlabs_requests
 from voicegraph.testing import hear, run_node
 
 REPLY = ("Hello there, my friend.", "How are you?")
@@ -83,6 +85,62 @@ def test_sound_is_not_held_back_and_an_interrupt_ends_the_request(timestamps: bo
     with emulated(speaking=Gate()) as server:
         assert asyncio.run(interrupted()) == pytest.approx(0.1)
         assert server.next_ended().outcome == "left"
+
+
+class Interruption(logging.Handler):
+    """An interrupt at the moment in which the HTTP library tells of an event."""
+
+    def __init__(self, event: str) -> None:
+        super().__init__(logging.DEBUG)
+        self._event = event
+        self.due: asyncio.Task[list[TTSAudio]] | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.due is not None and record.getMessage().startswith(self._event):
+            self.due.cancel()
+            self.due = None
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        "connect_tcp.started",
+        "connect_tcp.complete",
+        "send_request_headers.started",
+        "send_request_body.complete",
+        "receive_response_headers.started",
+        "receive_response_headers.complete",
+        "receive_response_body.started",
+        "response_closed.started",
+    ],
+)
+def test_interrupts_take_no_place_among_the_connections(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elevenlabs_requests, "MOST", 1)
+    interruption = Interruption(event)
+
+    async def scene() -> list[TTSAudio]:
+        sound = first_of("One two.")
+        asking = asyncio.create_task(_all(sound))
+        interruption.due = asking
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+        await sound.aclose()
+        async with asyncio.timeout(1):
+            return await _all(first_of(" ".join(WORDS)))
+
+    library = logging.getLogger("httpcore2")
+    library.setLevel(logging.DEBUG)
+    library.addHandler(interruption)
+    try:
+        with emulated(voice="words"):
+            assert heard_in(asyncio.run(scene())) == WORDS
+    finally:
+        library.removeHandler(interruption)
+        library.setLevel(logging.NOTSET)
+
+
+async def _all(sound: AsyncIterator[TTSAudio]) -> list[TTSAudio]:
+    return [audio async for audio in sound]
 
 
 def test_a_piece_that_cannot_be_read_is_told() -> None:

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import Any, cast
 
 import pytest
+from loguru import logger
 
 from tests.emulators.elevenlabs_server import AT_ONCE, Emulated, Gate, emulated
 from tests.engine.calls import ScriptedLine, TestLine, plan, run
@@ -301,13 +302,18 @@ def test_a_close_that_hangs_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> 
         assert asyncio.run(scene()) == WORDS
 
 
-def test_what_nobody_has_heard_of_is_counted() -> None:
+def test_what_nobody_has_heard_of_is_counted_and_told_in_the_end() -> None:
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]))
+
     async def scene() -> tuple[list[str], int]:
         async with speaker() as node:
             return heard_in(await said(node, *REPLY)), node.unknown
 
     with emulated(UnknownMessage(after=After(messages=2)), voice="words"):
         assert asyncio.run(scene()) == (WORDS, 1)
+    logger.remove(sink)
+    assert told == ["ElevenLabs: left out 1 message in this call, broken or unknown"]
 
 
 def test_a_context_that_is_never_let_go_of_costs_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,6 +264,19 @@ def pcm_of(*messages: Json | str, patient: bool = False) -> tuple[bytes, str, in
 USUAL = base64.b64decode(SOUND)
 
 
+def test_the_last_sound_may_come_with_the_end() -> None:
+    class Brief(Scribe):
+        async def answer(self, ws: ServerConnection, message: Json) -> None:
+            if message.get("close_context"):
+                await ws.send(json.dumps({"audio": SOUND, "isFinal": True, "contextId": message["context_id"]}))
+
+    async def scene() -> bytes:
+        async with Brief() as scribe, speaker(base_url=scribe.address) as node:
+            return b"".join([audio.pcm for audio in await said(node, "One two.")])
+
+    assert asyncio.run(scene()) == USUAL
+
+
 def test_a_reply_that_the_vendor_ends_by_itself_is_not_taken_for_whole() -> None:
     with pytest.raises(ProviderError, match="gave up the reply before its end") as failed:
         pcm_of({"isFinal": True, "contextId": "reply-1"}, patient=True)

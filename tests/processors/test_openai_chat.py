@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from aiohttp import web
 
 from tests.emulators.openai_server import emulated
 from voicegraph.emulators.faults import After, SlowFirstByte, Stall
-from voicegraph.errors import CallFailed, ProviderError
+from voicegraph.errors import ProviderError
 from voicegraph.frames import Frame, Message, Token, UserTurn
 from voicegraph.processors.openai_chat import OpenAIChat
 from voicegraph.testing import run_node
@@ -83,9 +84,10 @@ ANSWER = b'data: {"choices": [{"delta": {"content": "Yes."}, "finish_reason": "s
 
 
 async def asked_of_a_server(
-    answer: bytes = ANSWER, *, ends: bool = True, **config: Any
+    answer: bytes = ANSWER, *, then: Literal["end", "wait", "ping", "break"] = "end", login: str = "", **config: Any
 ) -> tuple[dict[str, Any], str, str]:
-    """The body of the request, its Authorization, and what the node said. ends: the answer's body does."""
+    """The body of the request, its Authorization, and what the node said. then: what the server does behind the answer.
+    login: a part of the address."""
     seen: list[tuple[dict[str, Any], str]] = []
 
     async def complete(request: web.Request) -> web.StreamResponse:
@@ -93,8 +95,14 @@ async def asked_of_a_server(
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         await response.write(answer)
-        if not ends:
+        if then == "wait":
             await asyncio.Event().wait()
+        while then == "ping":
+            await asyncio.sleep(0.02)
+            await response.write(b": ping\n\n")
+        if then == "break":
+            assert request.transport is not None
+            request.transport.close()
         return response
 
     application = web.Application()
@@ -103,7 +111,7 @@ async def asked_of_a_server(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    node = OpenAIChat(base_url=f"http://127.0.0.1:{runner.addresses[0][1]}/v1", **config)
+    node = OpenAIChat(base_url=f"http://{login}127.0.0.1:{runner.addresses[0][1]}/v1", **config)
     try:
         said = "".join([cast(Token, frame).text async for frame in node.on_turn(turn())])
     finally:
@@ -147,8 +155,9 @@ def test_a_service_that_needs_no_key_gets_none_of_a_persons(monkeypatch: pytest.
 def test_openai_itself_is_not_asked_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(CallFailed, match="OpenAI: needs a key: set the environment variable `OPENAI_API_KEY`"):
-        run_node(OpenAIChat, turn())
+    for address in (None, "https://api.openai.com:443/v1", "https://eu.api.openai.com/v1"):
+        with pytest.raises(ProviderError, match="OpenAI: needs a key: set the environment variable `OPENAI_API_KEY`"):
+            OpenAIChat(base_url=address).warm()  # before anybody calls
 
 
 def test_a_key_may_have_the_end_of_its_line_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,8 +166,38 @@ def test_a_key_may_have_the_end_of_its_line_with_it(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_turn_ends_with_its_words_and_not_with_the_connection() -> None:
-    asked = asyncio.wait_for(asked_of_a_server(ends=False), timeout=10)
+    asked = asyncio.wait_for(asked_of_a_server(then="wait"), timeout=10)
     assert asyncio.run(asked)[2] == "Yes."
+
+
+def test_neither_does_it_wait_where_nobody_says_that_it_is_done() -> None:
+    asked = asyncio.wait_for(asked_of_a_server(ANSWER.partition(b"data: [")[0], then="ping"), timeout=10)
+    assert asyncio.run(asked)[2] == "Yes."
+
+
+def test_what_breaks_behind_a_whole_answer_is_nobodys_loss() -> None:
+    assert asyncio.run(asked_of_a_server(ANSWER.partition(b"data: [")[0], then="break"))[2] == "Yes."
+
+
+@pytest.mark.parametrize("answer", [b'{"error": "Unexpected endpoint or method."}', b"<!DOCTYPE html>", b'\n{"id": 1}'])
+def test_an_answer_that_is_no_stream_is_told_as_such(answer: bytes) -> None:
+    with pytest.raises(ProviderError, match="check where `base_url` leads, which often ends in /v1") as raised:
+        asyncio.run(asked_of_a_server(answer))
+    assert not raised.value.retryable
+
+
+def test_an_answer_of_nothing_has_broken_off() -> None:
+    with pytest.raises(ProviderError, match="broke off") as raised:
+        asyncio.run(asked_of_a_server(b""))
+    assert raised.value.retryable
+
+
+def test_a_password_in_an_address_is_sent_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    _, authorization, said = asyncio.run(asked_of_a_server(login="me:secret@"))
+    assert (authorization, said) == (f"Basic {b64encode(b'me:secret').decode()}", "Yes.")
+    assert "HTTP Request" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

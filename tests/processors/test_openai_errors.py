@@ -7,11 +7,14 @@ import json
 import socket
 from typing import Any, cast
 
+import httpx2
+import openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.emulators.openai_server import emulated
+from tests.graph.reading import chat, marked, mistakes, only
 from voicegraph.emulators.faults import After, AnyFault, Drop, Garbage, Refuse, SlowFirstByte, Status, UnknownMessage
 from voicegraph.errors import CallFailed, ProviderError
 from voicegraph.frames import Sentence, Token, UserTurn
@@ -20,7 +23,7 @@ from voicegraph.processors.openai_responses import OpenAIResponses
 from voicegraph.processors.openai_tts import OpenAITTS
 from voicegraph.providers.openai import Service
 from voicegraph.providers.openai_chat import ChatAnswer
-from voicegraph.providers.openai_errors import Asked
+from voicegraph.providers.openai_errors import Asked, of_status
 from voicegraph.providers.openai_responses import ResponsesAnswer
 from voicegraph.testing import run_node
 
@@ -90,11 +93,28 @@ def test_an_address_with_nothing_behind_it() -> None:
     assert hush(error).endswith("has nothing at the address that was asked: check `base_url`, which often ends in /v1")
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9/v1", "ftp://127.0.0.1/v1", "http://:port/v1"])
+NO_ADDRESSES = ["a:9/v1", "ftp://a/v1", "http://:port/v1", "http://[::1/v1", "http://a:99999/v1", "http://a b/v1"]
+
+
+@pytest.mark.parametrize("address", NO_ADDRESSES)
 def test_an_address_that_is_none(address: str) -> None:
     error, _ = failure(OpenAIChat, base_url=address)
-    assert "`base_url`" in hush(error)
+    assert "`base_url`, or the environment variable `OPENAI_BASE_URL`, should be an address such as" in hush(error)
     assert not error.retryable
+    found = mistakes(chat(f"llm: {{use: openai.chat, with: {{base_url: '{address}'}}}}"))
+    assert (only(found).code, marked(only(found))) == ("bad-config", f"'{address}'")
+
+
+def test_a_server_of_ones_own_needs_no_key_and_openai_does() -> None:
+    """Unless the server itself wants one."""
+    own = chat("llm: {use: openai.chat, with: {base_url: 'http://localhost:11434/v1'}}")
+    assert mistakes(own) == ()
+    for of_openai in (chat("llm: openai.chat"), chat("llm: {use: openai.chat, with: {base_url: ''}}")):
+        assert only(mistakes(of_openai)).code == "missing-variable"
+    with emulated(Status(status=401)), pytest.MonkeyPatch.context() as environment:
+        environment.delenv("OPENAI_API_KEY")
+        with pytest.raises(CallFailed, match="needs a key: set the environment variable `OPENAI_API_KEY`"):
+            run_node(OpenAIChat, UserTurn("hi"))
 
 
 def test_a_password_in_an_address_is_not_told() -> None:
@@ -107,6 +127,14 @@ def test_a_key_that_is_none(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "KEY", key)
     error, _ = failure(OpenAIChat)
     assert hush(error).endswith("what the environment variable `OPENAI_API_KEY` holds is no key")
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_wait_that_is_no_time_is_not_told(wait: str) -> None:
+    request = httpx2.Request("POST", "http://localhost/v1")
+    answer = httpx2.Response(429, headers={"Retry-After": wait}, request=request)
+    error = of_status(openai.RateLimitError("", response=answer, body=None), ASKED)
+    assert hush(error) == "OpenAI: too many requests (429)"
 
 
 def test_nobody_listens() -> None:
@@ -206,13 +234,23 @@ def test_a_response_that_just_ends() -> None:
         answer.end()
 
 
-@pytest.mark.parametrize(("reason", "told"), [("content_filter", "content filter"), ("length", "raise `max_tokens`")])
-def test_an_answer_of_which_nothing_was_said(reason: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "told", "retryable"),
+    [
+        ("content_filter", "content filter", False),
+        ("length", "raise `max_tokens`", False),
+        ("tool_calls", "called a function, and did not say which", True),
+        ("error", r"broke off \(error\)", True),
+        ("abort", r"broke off \(abort\)", True),
+        ("insufficient_system_resource", "broke off", True),
+    ],
+)
+def test_an_answer_that_ends_for_another_reason_than_that_it_is_whole(reason: str, told: str, retryable: bool) -> None:
     answer = ChatAnswer(ASKED)
     answer.read(json.dumps({"choices": [{"delta": {}, "finish_reason": reason}]}).encode())
     with pytest.raises(ProviderError, match=told) as raised:
         answer.end()
-    assert not raised.value.retryable
+    assert raised.value.retryable is retryable
 
 
 JSON = st.recursive(

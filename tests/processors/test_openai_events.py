@@ -79,6 +79,42 @@ def test_what_services_send_besides_words(event: Any) -> None:
     assert (said, answer.unknown) == ("Yes.", 0)
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        {**delta(content="Yes"), "usage": {"prompt_tokens": 1.5, "prompt_tokens_details": "none"}},
+        delta(content=[{"type": "thinking", "thinking": []}, {"type": "text", "text": "Yes"}]),
+    ],
+)
+def test_no_words_are_lost_with_what_is_odd_beside_them(event: Any) -> None:
+    assert chat(event, END)[1] == "Yes"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<think>The caller <b>says hi.</think>\n\nHello.", "Hello."),
+        ("\n<think></think>Hello.", "Hello."),
+        ("<think>to the limit", ""),
+        ("I <think> so.</think>", "I <think> so.</think>"),
+        ("<thin air", "<thin air"),
+        (" Hello.", " Hello."),
+    ],
+)
+def test_thoughts_are_not_said(text: str, said: str) -> None:
+    for size in (1, 3, 7, len(text)):
+        pieces = [text[begin : begin + size] for begin in range(0, len(text), size)]
+        assert chat(*(delta(content=piece) for piece in pieces), END)[1].lstrip() == said.lstrip()
+
+
+def test_two_texts_of_a_response_do_not_join() -> None:
+    answer = ResponsesAnswer(ASKED)
+    kind = "response.output_text.delta"
+    texts = [("a", "Let me"), ("a", " see."), ("b", ""), ("b", "It is"), ("b", " open. "), ("c", "Come!")]
+    events = [{"type": kind, "item_id": item, "content_index": 0, "delta": text} for item, text in texts]
+    assert "".join(answer.read(json.dumps(event).encode()) for event in events) == "Let me see. It is open. Come!"
+
+
 def test_a_refusal_is_said() -> None:
     assert chat(delta(refusal="I can't help with that."), END)[1] == "I can't help with that."
 
@@ -147,6 +183,44 @@ ASK = ToolCall("b", "ask", "{}")
             ],
             [BOOK],
             id="name and id again and again",
+        ),
+        pytest.param(
+            [
+                call(id="a", function={"name": "book", "arguments": '{"at"'}),
+                call(id="b", function={"name": "ask", "arguments": "{"}),
+                call(id="a", function={"arguments": ": 5}"}),
+                call(id="b", function={"arguments": "}"}),
+            ],
+            [BOOK, ASK],
+            id="pieces by id",
+        ),
+        pytest.param(
+            [
+                delta(
+                    tool_calls=[
+                        {"id": "", "function": {"name": "book", "arguments": '{"at": 5}'}},
+                        {"id": "", "function": {"name": "ask", "arguments": "{}"}},
+                    ]
+                )
+            ],
+            [ToolCall("call_0", "book", '{"at": 5}'), ToolCall("call_1", "ask", "{}")],
+            id="whole, and nothing else",
+        ),
+        pytest.param(
+            [
+                call(index=0, function={"name": "book", "arguments": '{"at": 5}'}),
+                call(index=0, function={"name": "ask", "arguments": "{}"}),
+            ],
+            [ToolCall("call_0", "book", '{"at": 5}'), ToolCall("call_1", "ask", "{}")],
+            id="whole, each with index 0 and no id",
+        ),
+        pytest.param(
+            [
+                call(index="0", id="a", function={"name": "book", "arguments": {"at": 5}}),
+                call(index="1", id="b", function={"name": "ask", "arguments": {}}),
+            ],
+            [ToolCall("a", "book", '{"at":5}'), ASK],
+            id="indexes as text, arguments as objects",
         ),
     ],
 )

@@ -9,10 +9,11 @@ from typing import cast
 import pytest
 
 from tests.emulators.openai_server import emulated
-from voicegraph.emulators.faults import Garbage, Status
+from voicegraph.emulators.faults import After, Drop, Garbage, Status
 from voicegraph.errors import ProviderError
 from voicegraph.frames import Audio, Frame, SpeechStarted, SpeechStopped, Transcript
 from voicegraph.processors.openai_stt import OpenAISTT
+from voicegraph.providers.sound import wav
 from voicegraph.testing import run_node, utter
 
 RATE = 16_000
@@ -96,11 +97,46 @@ def test_what_is_asked_for_and_comes_back() -> None:
     assert cast(Transcript, frame).language == "de"
 
 
+def test_what_was_said_is_not_lost_with_a_connection() -> None:
+    with emulated(Drop(after=After(bytes=0), how="rst")):
+        assert transcripts(run_node(OpenAISTT, *spoken("hello"))) == ["hello"]
+
+
+def test_a_refusal_that_lasts_is_not_asked_about_again() -> None:
+    with emulated(Status(status=401)) as server:
+        with pytest.raises(ProviderError, match="does not accept the key"):
+            run_node(OpenAISTT, *spoken("hello"))
+        assert len(server.emulators.exchanges) == 1
+
+
+def test_a_short_sound_is_made_as_long_as_openai_wants_it() -> None:
+    node = OpenAISTT(pre_roll=0.0)
+    files: list[bytes] = []
+
+    async def listened() -> None:
+        async def give() -> AsyncIterator[Audio | SpeechStarted | SpeechStopped]:
+            yield SpeechStarted(0.0)
+            yield Audio(bytes(320))
+
+        async for _ in node.listen(give()):
+            pass
+
+    def kept(pcm: bytes, rate: int) -> bytes:
+        files.append(pcm)
+        return wav(pcm, rate)
+
+    with emulated(unscripted=""), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("voicegraph.processors.openai_stt.wav", kept)
+        asyncio.run(listened())
+    assert [len(pcm) for pcm in files] == [2 * RATE // 10]
+
+
 def test_a_refusal_is_told() -> None:
-    with emulated(Status(status=429, retry_after=2.0)), pytest.raises(ProviderError, match="asks to wait for 2 s"):
+    refusal = Status(status=429, retry_after=2.0, count=2)
+    with emulated(refusal), pytest.raises(ProviderError, match="asks to wait for 2 s"):
         run_node(OpenAISTT, *spoken("hello"))
 
 
 def test_an_answer_that_is_none() -> None:
-    with emulated(Garbage()), pytest.raises(ProviderError, match="sent something that is no transcription"):
+    with emulated(Garbage(count=2)), pytest.raises(ProviderError, match="sent something that is no transcription"):
         run_node(OpenAISTT, *spoken("hello"))

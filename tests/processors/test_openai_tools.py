@@ -148,6 +148,53 @@ def test_what_came_of_a_call_later_is_known_though_the_turn_was_taken_back(make:
 
 
 @both
+def test_calls_are_told_where_they_were_though_the_caller_says_the_same_again(make: Make) -> None:
+    interface = make()
+    said = [Message("user", "book it"), Message("assistant", "Booked"), Message("user", "book it")]
+
+    async def three_turns() -> None:
+        talk = conversation(interface, Booking())
+        for told in (said[:1], said, [*said, Message("user", "thanks")]):
+            await answer(talk, UserTurn(told[-1].content, tuple(told)))
+
+    with emulated(says=SCRIPT[:1]):
+        asyncio.run(three_turns())
+    calls = CALLED[make]
+    assert interface.told() == ["user", *calls, "assistant", "user", *calls, "user"]
+
+
+@pytest.mark.parametrize(
+    ("first", "again"), [("Book it.", "Book it, please."), ("Book it.", "book it. Please"), ("予約。", "予約お願い。")]
+)
+@both
+def test_what_was_done_is_known_though_the_words_are_written_anew(make: Make, first: str, again: str) -> None:
+    interface = make()
+
+    async def two_turns() -> None:
+        talk = conversation(interface, Booking())
+        for words in (first, again):
+            await answer(talk, UserTurn(words, (Message("user", words),)))
+
+    with emulated(says=(Says(text="One moment.", tool=BOOK), *SCRIPT)):
+        asyncio.run(two_turns())
+    assert interface.told() == ["user", *CALLED[make]]
+
+
+@both
+def test_of_a_long_conversation_the_calls_that_are_still_told_stay_in_their_place(make: Make) -> None:
+    interface = make()
+
+    async def turns() -> None:
+        talk = conversation(interface, Booking())
+        for words in (["book it"], ["book it", "fine"], ["book it", "fine", "book it"], ["fine", "book it", "thanks"]):
+            await answer(talk, UserTurn(words[-1], tuple(Message("user", each) for each in words)))
+
+    with emulated(says=SCRIPT[:1]):
+        asyncio.run(turns())
+    assert interface.told() == ["user", "user", *CALLED[make], "user"]
+
+
+@both
 def test_calls_of_turns_that_are_no_longer_told_are_forgotten(make: Make) -> None:
     interface = make()
 

@@ -17,7 +17,8 @@ from voicegraph.errors import CallFailed, ProviderError
 from voicegraph.frames import Frame, Sentence, TTSAudio
 from voicegraph.processors.openai_tts import LONGEST, OpenAITTS
 from voicegraph.providers.openai_errors import Asked
-from voicegraph.providers.openai_sound import is_file, sound_of, wav
+from voicegraph.providers.openai_sound import sound_of
+from voicegraph.providers.sound import is_file, wav
 from voicegraph.testing import hear, run_node
 
 ASKED = Asked("OpenAI", "tts-1")
@@ -46,6 +47,13 @@ def test_the_first_sound_does_not_wait_for_the_next() -> None:
     with emulated(Stall(after=After(messages=1))) as server:
         assert asyncio.run(first()).pcm
         assert server.next_ended().outcome == "left"
+
+
+@pytest.mark.parametrize("text", ["…", "👍", " — "])
+def test_what_has_no_word_is_not_asked_for(text: str) -> None:
+    with emulated() as server:
+        assert run_node(OpenAITTS, Sentence(text)) == []
+        assert not server.emulators.exchanges
 
 
 @pytest.mark.parametrize("how", ["rst", "fin"])
@@ -82,7 +90,10 @@ def test_no_sound_at_all_is_an_error() -> None:
         asyncio.run(whole([]))
 
 
-@pytest.mark.parametrize("start", [b"ID3\4", b"OggS", b"fLaC", b"\xff\xfb\x90\x64", wav(b"", 24_000)[:4]])
+STARTS = [b'{"er', b"<!DO", b"ID3\4", b"OggS", b"fLaC", b"\xff\xfb\x90\x64", wav(b"", 24_000)[:4]]
+
+
+@pytest.mark.parametrize("start", STARTS)
 def test_files_are_known_by_their_beginning(start: bytes) -> None:
     assert is_file(start)
 

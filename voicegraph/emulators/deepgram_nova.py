@@ -86,6 +86,7 @@ class NovaSession:
     async def _tell(self, heard: Heard) -> None:
         match heard:
             case Began(at=at):
+                await self._tell_end(at)  # of sound that comes all at once, as after a drop
                 self._speaking = True
                 if self._asked.vad_events:
                     await self._socket.send({"type": "SpeechStarted", "channel": [0, 1], "timestamp": _round(at)})
@@ -123,6 +124,10 @@ class NovaSession:
         """Nothing was said up to there."""
         if until - self._start >= QUIET:
             await self._segment((), until, final=True)
+        await self._tell_end(until)
+
+    async def _tell_end(self, until: float) -> None:
+        """No word has come since the last one, up to there: if that is long enough, its utterance is over."""
         gap = self._asked.utterance_end_ms
         if gap is not None and self._last_word is not None and until - self._last_word >= gap / 1000:
             end = {"channel": [0, 1], "last_word_end": _round(self._last_word)}

@@ -78,7 +78,8 @@ class Audio:
         file = form.get("file")
         if not isinstance(file, web.FileField):
             raise missing("file")
-        pcm, rate = _read_wav(file.file.read())
+        with file.file as sent:
+            pcm, rate = _read_wav(sent.read())
         heard = await self._hear(pcm, rate)
         kind = str(form.get("response_format", "json"))
         if str(form.get("stream", "")).lower() == "true":

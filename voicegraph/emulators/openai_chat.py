@@ -11,7 +11,8 @@ import msgspec
 from aiohttp import web
 
 from voicegraph.emulators.backend import Backend, ToolRequest
-from voicegraph.emulators.openai_asking import EPOCH, EVENT_STREAM, Asked, Json, missing, read, tokens
+from voicegraph.emulators.openai_asking import EPOCH, EVENT_STREAM, Asked, Json, read, tokens
+from voicegraph.emulators.openai_calls import check_messages
 from voicegraph.emulators.wire import Wire
 
 
@@ -38,9 +39,7 @@ class Chat:
 
     async def complete(self, request: web.Request) -> web.StreamResponse:
         asked = await read(request, AskedChat)
-        for number, message in enumerate(asked.messages):
-            if "role" not in message:
-                raise missing(f"messages[{number}].role")
+        check_messages(asked.messages)
         made = _Completion(f"chatcmpl-{next(self._numbers):029}", asked)
         pieces = at_most(asked.most, self._backend.thinking.answer(asked.messages, asked.callable))
         if not asked.stream:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from voicegraph.emulators.backend import Backend, ToolRequest
 from voicegraph.emulators.openai_asking import EPOCH, EVENT_STREAM, Asked, Json, read, tokens
+from voicegraph.emulators.openai_calls import check_items
 from voicegraph.emulators.openai_chat import at_most, call_id, prompt_tokens
 from voicegraph.emulators.wire import Wire
 
@@ -37,6 +38,8 @@ class Responses:
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         asked = await read(request, AskedResponse)
+        if not isinstance(asked.input, str) and asked.previous_response_id is None:
+            check_items(asked.input)
         messages = as_chat(asked.input, asked.instructions)
         made = _Response(f"{next(self._numbers):032x}", asked, prompt_tokens(messages))
         tools = [_as_chat_tool(tool) for tool in asked.callable if tool.get("type") == "function"]

@@ -15,7 +15,7 @@ from voicegraph.frames import Audio
 from voicegraph.node import node
 from voicegraph.ports import Rate
 from voicegraph.providers import deepgram
-from voicegraph.providers.deepgram import KEY, Extra
+from voicegraph.providers.deepgram import KEY, Address, Extra
 from voicegraph.providers.deepgram_flux import PATH, Flux, Given
 from voicegraph.providers.deepgram_stream import Stream
 from voicegraph.providers.deepgram_tape import Tape
@@ -45,7 +45,7 @@ class DeepgramFlux:
     eot_timeout_ms: Annotated[int, Interval(ge=500, le=60_000)] = 5000
     sample_rate: Annotated[int, Interval(ge=8_000, le=48_000)] = 16_000
     extra: Extra = field(default_factory=Extra)
-    base_url: str | None = None
+    base_url: Address | None = None
     reconnect: Duration = 10.0
     stall: Duration | None = 3.0
     call: Call = this_call()

@@ -14,7 +14,7 @@ from voicegraph.durations import Duration
 from voicegraph.node import node
 from voicegraph.ports import Rate
 from voicegraph.providers import deepgram
-from voicegraph.providers.deepgram import KEY, Extra
+from voicegraph.providers.deepgram import KEY, Address, Extra
 from voicegraph.providers.deepgram_nova import PATH, Given, Heard, Nova
 from voicegraph.providers.deepgram_stream import Stream
 from voicegraph.providers.deepgram_tape import Tape
@@ -50,7 +50,7 @@ class DeepgramSTT:
     finalize: bool = True
     sample_rate: Annotated[int, Interval(ge=8_000, le=48_000)] = 16_000
     extra: Extra = field(default_factory=Extra)
-    base_url: str | None = None
+    base_url: Address | None = None
     reconnect: Duration = 10.0
     stall: Duration | None = 8.0
     call: Call = this_call()

@@ -17,7 +17,7 @@ from voicegraph.providers.elevenlabs_requests import Line
 from voicegraph.providers.elevenlabs_speech import Chunk, Letters, Speech
 
 
-@node("elevenlabs.http", extra="elevenlabs", packages=("elevenlabs",), env=(KEY,))
+@node("elevenlabs.http", extra="elevenlabs", packages=("elevenlabs", "httpx2"), env=(KEY,))
 class ElevenLabsHTTP(Speaker):
     """Speaks with a voice of ElevenLabs, by a request for each sentence: for models that speak no other way, and as a
     backup of `elevenlabs.tts`.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
 
-@node("elevenlabs.tts", extra="elevenlabs", packages=("websockets", "httpx"), env=(KEY,))
+@node("elevenlabs.tts", extra="elevenlabs", packages=("websockets", "httpx2"), env=(KEY,))
 class ElevenLabsTTS(Speaker):
     """Speaks with a voice of ElevenLabs, in one tone over all sentences of a reply, and tells when each word begins.
 

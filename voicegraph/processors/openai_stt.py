@@ -13,13 +13,18 @@ from annotated_types import Le
 
 from voicegraph.call import Call, this_call
 from voicegraph.durations import Duration
+from voicegraph.errors import ProviderError
 from voicegraph.frames import Audio, SpeechStarted, SpeechStopped, Transcript
 from voicegraph.node import node
 from voicegraph.ports import Rate
 from voicegraph.providers.openai import Service
+from voicegraph.providers.openai_address import Address
 from voicegraph.providers.openai_errors import KEY
-from voicegraph.providers.openai_sound import wav
+from voicegraph.providers.sound import wav
 from voicegraph.providers.utterances import RATE, Excerpt, Utterances
+
+SHORTEST = 0.1
+"""Seconds of sound that OpenAI wants to be sent at least."""
 
 Heard = Audio | SpeechStarted | SpeechStopped
 
@@ -30,7 +35,7 @@ class Transcription(msgspec.Struct):
     text: str
 
 
-@node("openai.stt", extra="openai", packages=("openai", "h2"), env=(KEY,))
+@node("openai.stt", extra="openai", packages=("openai", "h2"), env=(KEY,), env_unless="base_url")
 class OpenAISTT:
     """Writes down each utterance of the caller once it is over: there are no partial transcripts, so it is slower than
     a streaming recogniser, whose backup it is.
@@ -48,7 +53,7 @@ class OpenAISTT:
     prompt: str | None = None
     join: Duration = 1.0
     pre_roll: Annotated[Duration, Le(1.0)] = 0.3
-    base_url: str | None = None
+    base_url: Address | None = None
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     call: Call = this_call()
 
@@ -84,6 +89,16 @@ class OpenAISTT:
             await asyncio.wait([hearing])
 
     async def _read(self, pcm: bytes) -> str:
+        """Tried again once: what the caller said is not to be lost with a connection."""
+        try:
+            return await self._ask(pcm)
+        except ProviderError as error:
+            if not error.retryable:
+                raise
+        return await self._ask(pcm)
+
+    async def _ask(self, pcm: bytes) -> str:
+        pcm = pcm.ljust(2 * int(SHORTEST * RATE), b"\0")
         file = ("speech.wav", wav(pcm, RATE), "audio/wav")
         answer = b""
         async with aclosing(self._service.stream("/audio/transcriptions", self._body(), {"file": file})) as pieces:

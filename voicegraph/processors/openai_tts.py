@@ -14,6 +14,7 @@ from voicegraph.frames import Sentence, TTSAudio
 from voicegraph.node import node
 from voicegraph.ports import Rate
 from voicegraph.providers.openai import Service
+from voicegraph.providers.openai_address import Address
 from voicegraph.providers.openai_errors import KEY
 from voicegraph.providers.openai_sound import sound_of
 
@@ -21,7 +22,7 @@ LONGEST = 0.08
 """Seconds of sound in a frame, so that little of a sentence is left to be heard after an interrupt."""
 
 
-@node("openai.tts", extra="openai", packages=("openai", "h2"), env=(KEY,))
+@node("openai.tts", extra="openai", packages=("openai", "h2"), env=(KEY,), env_unless="base_url")
 class OpenAITTS:
     """Speaks each sentence with a voice of OpenAI, and begins as soon as its first sound comes.
 
@@ -35,7 +36,7 @@ class OpenAITTS:
     instructions: str = ""
     speed: Annotated[float, Interval(ge=0.25, le=4)] | None = None
     rate: Annotated[int, Gt(0)] = 24_000
-    base_url: str | None = None
+    base_url: Address | None = None
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     call: Call = this_call()
 
@@ -54,6 +55,8 @@ class OpenAITTS:
 
     async def on_sentence(self, sentence: Sentence) -> AsyncIterator[Annotated[TTSAudio, Rate("rate")]]:
         text = sentence.text
+        if not any(map(str.isalnum, text)):
+            return  # of a mere emoji or ellipsis there is no sound, which would be taken for a fault
         size = 2 * int(LONGEST * self.rate)
         pieces = self._service.stream("/audio/speech", self._body(text))
         async with aclosing(sound_of(pieces, self._service.asked)) as sound:

@@ -13,12 +13,13 @@ import logging
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
 from voicegraph.errors import ProviderError
+from voicegraph.providers.access import Checked, is_address, key_of
 from voicegraph.shared import shared
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ NOT_EXTRA = {"encoding", "channels", "multichannel", "callback", "callback_metho
 """Parameters that the nodes see to, or that would lead the transcripts away from them."""
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+Address = Annotated[str, Checked(PRODUCTION, (*_SCHEMES,))]
+"""The type of a setting `base_url`."""
 _CODE = re.compile(r"\b(NET|DATA)-?(\d{4})\b", re.IGNORECASE)  # `NET-0001`, or `https://dpgr.am/net0001`
 _BAD_AUDIO = "DATA-0000"
 _REFUSALS = {1003, 1007, 1008}
@@ -62,9 +65,10 @@ class Failure(NamedTuple):
 
 def address(base_url: str | None, path: str, query: Query) -> str:
     """Of an interface, as a WebSocket's. base_url: by default DEEPGRAM_BASE_URL's, else Deepgram's own."""
-    base = urlsplit((base_url or os.environ.get(ADDRESS) or PRODUCTION).rstrip("/"))
-    if base.scheme not in _SCHEMES or not base.netloc:
-        raise error(f"`base_url`, or the variable `{ADDRESS}`, has to be an address such as {PRODUCTION}")
+    given = (base_url or os.environ.get(ADDRESS) or PRODUCTION).rstrip("/")
+    if not is_address(given, (*_SCHEMES,)):
+        raise error(f"`base_url`, or the environment variable `{ADDRESS}`, should be an address such as {PRODUCTION}")
+    base = urlsplit(given)
     pairs = [(name, _text(each)) for name, value in query.items() for each in _all(value)]
     return f"{_SCHEMES[base.scheme]}://{base.netloc}{base.path}{path}?{urlencode(pairs)}"
 
@@ -88,12 +92,9 @@ def dial(url: str) -> connect:
     """A connection to be entered with `async with`. Raises what `failed_to_open` explains."""
     from websockets.asyncio.client import connect
 
-    key = os.environ.get(KEY)
-    if not key:
-        raise error(f"needs a key: set the environment variable `{KEY}`")
     return connect(
         url,
-        additional_headers={"Authorization": f"Token {key}"},
+        additional_headers={"Authorization": f"Token {key_of(VENDOR, KEY)}"},
         compression=None,  # sound does not shrink, and deflating it takes longer than sending it
         open_timeout=OPEN,
         close_timeout=CLOSE,
@@ -173,9 +174,7 @@ def _said(response: Response) -> str:
         said = msgspec.json.decode(response.body or b"", type=_Body).err_msg
     except msgspec.DecodeError:
         said = response.headers.get("dg-error", "")
-    key = os.environ.get(KEY)
-    line = " ".join(said.split()).rstrip(".")
-    return (line.replace(key, "***") if key else line)[:200]
+    return " ".join(said.replace(key_of(VENDOR, KEY), "***").split()).rstrip(".")[:200]
 
 
 def _retry_after(response: Response) -> float:

@@ -37,7 +37,8 @@ class Link:
         self._stall = stall
         self._pushing = False
         self._sent_at = call.now()
-        self._waits_since: float | None = None  # sound was sent then, and nothing has come back
+        self._sounded = False  # sound was sent since the last look
+        self._unanswered = 0.0  # seconds in which sound was sent, and nothing came back
 
     async def push(self) -> None:
         """Sends what there is, as far as the network takes it at once: a slow one makes nobody wait."""
@@ -54,7 +55,7 @@ class Link:
         """What comes, up to the end of the connection."""
         try:
             async for message in self._socket:
-                self._waits_since = None
+                self._unanswered = 0.0
                 yield message
             self.ended = self.reel.ended
         except self._closed:
@@ -65,10 +66,14 @@ class Link:
 
         idle: what to send when nothing was sent for so long: a message, or so many seconds of silence.
         """
+        looked = self._now()
         while True:
             await asyncio.sleep(TICK)
             now = self._now()
-            if self._stall is not None and self._waits_since is not None and now - self._waits_since > self._stall:
+            if self._sounded or not self._has_room():  # to a line that is silent no answer is owed
+                self._unanswered += now - looked
+            looked, self._sounded = now, False
+            if self._stall is not None and self._unanswered > self._stall:
                 self.note = f"nothing came back for {format_duration(self._stall)}"
                 self._transport.abort()
                 return
@@ -91,9 +96,8 @@ class Link:
         return not (self._transport.get_write_buffer_size() or self._transport.is_closing())
 
     async def _send(self, message: str | bytes) -> None:
-        self._sent_at = now = self._now()
-        if self._waits_since is None and isinstance(message, bytes):
-            self._waits_since = now
+        self._sent_at = self._now()
+        self._sounded = self._sounded or isinstance(message, bytes)
         try:
             await self._socket.send(message)
         except self._closed:

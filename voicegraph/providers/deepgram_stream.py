@@ -103,6 +103,8 @@ class Stream:
             hearing.cancel()
             talking.cancel()
             await asyncio.wait([hearing, talking])
+            if self.ignored > 1:
+                _notice(f"{deepgram.VENDOR}: left out {self.ignored} messages in this call, broken or unknown")
 
     # --- the caller's sound ------------------------------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class Stream:
         except msgspec.DecodeError:
             self.ignored += 1
             if self.ignored == 1:
-                _notice(f"{deepgram.VENDOR}: left out a message that is broken or unknown; others are only counted")
+                _notice(f"{deepgram.VENDOR}: left out a message, broken or unknown; more of them are only counted")
         if self._tape.done > done:
             self._patience.settled()
 

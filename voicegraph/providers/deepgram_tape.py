@@ -11,8 +11,8 @@ from collections import deque
 
 from voicegraph.frames import Audio
 
-LIMIT = 60.0
-"""Seconds kept at most. Usual is what was said since the last final transcript."""
+LIMIT = 300.0
+"""Seconds kept at most. Usual is what was said since the last final transcript, which with Flux is the whole turn."""
 JITTER = 0.005
 """Seconds by which a position may be off, by rounding, before it counts as a gap."""
 BLOCK = 8_192

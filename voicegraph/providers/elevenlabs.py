@@ -8,13 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 from annotated_types import Interval
 
 from voicegraph.errors import ProviderError
-from voicegraph.providers.elevenlabs_errors import ADDRESS, GARBAGE, KEY, Asked, failure, of_answer, of_transport
+from voicegraph.providers.access import Checked, host_of, is_address, key_of
+from voicegraph.providers.elevenlabs_errors import (
+    ADDRESS,
+    GARBAGE,
+    KEY,
+    VENDOR,
+    Asked,
+    failure,
+    of_answer,
+    of_transport,
+)
 from voicegraph.shared import shared
 
 if TYPE_CHECKING:
@@ -57,7 +67,7 @@ class Speaker:
     use_speaker_boost: bool | None = None
     speed: Speed | None = None
     language_code: str | None = None
-    base_url: str | None = None
+    base_url: Annotated[str, Checked(ELEVENLABS)] | None = None
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -74,20 +84,20 @@ class Speaker:
     def output_format(self) -> str:
         return f"pcm_{self.rate}"
 
-    @cached_property
+    @property
     def address(self) -> str:
-        return (self.base_url or os.environ.get(ADDRESS) or ELEVENLABS).rstrip("/")
+        if is_address(address := self._address):
+            return address
+        told = f"`base_url`, or the environment variable `{ADDRESS}`, should be an address such as {ELEVENLABS}"
+        raise self.asked.error(told, retryable=False)
 
     @cached_property
     def asked(self) -> Asked:
-        at = urlsplit(self.address).netloc.rpartition("@")[2]
-        return Asked(self.voice, self.model, at)
+        return Asked(self.voice, self.model, host_of(self._address))
 
     @property
     def key(self) -> str:
-        if key := os.environ.get(KEY):
-            return key
-        raise self.asked.error(f"needs a key: set the environment variable `{KEY}`", retryable=False)
+        return key_of(VENDOR, KEY)
 
     @property
     def named(self) -> bool:
@@ -117,15 +127,19 @@ class Speaker:
     def voice_path(self, voice_id: str, way: str) -> str:
         return f"/v1/text-to-speech/{quote(voice_id, safe='')}/{way}"
 
+    @property
+    def _address(self) -> str:
+        return (self.base_url or os.environ.get(ADDRESS) or ELEVENLABS).rstrip("/")
+
     def _fetch_voices(self) -> dict[str, str]:
         """Ids of the account's voices, by name."""
-        import httpx
+        import httpx2
 
-        timeout = httpx.Timeout(SILENCE, connect=CONNECT)
+        timeout = httpx2.Timeout(SILENCE, connect=CONNECT)
         headers = {"xi-api-key": self.key}
         try:
-            answer = httpx.get(f"{self.address}/v1/voices", headers=headers, timeout=timeout, verify=tls())
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            answer = httpx2.get(f"{self.address}/v1/voices", headers=headers, timeout=timeout, verify=tls())
+        except httpx2.HTTPError as error:
             told = of_transport(error, self.asked)
         else:
             return self._read_voices(answer.status_code, answer.content, answer.headers)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from voicegraph.errors import ProviderError
 from voicegraph.providers.elevenlabs import CONNECT, Speaker, tls
 from voicegraph.providers.elevenlabs_contexts import INACTIVITY, Context, Manner, Socket
-from voicegraph.providers.elevenlabs_errors import of_handshake
+from voicegraph.providers.elevenlabs_errors import VENDOR, of_handshake
 from voicegraph.providers.elevenlabs_messages import IN_FIRST
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ class Connection:
             self._retire(self._socket)
         if self._closing:
             await asyncio.wait(self._closing)
+        if count := self._unknown:
+            from loguru import logger
+
+            some = "1 message" if count == 1 else f"{count} messages"
+            logger.warning("{}: left out {} in this call, broken or unknown", VENDOR, some)
 
     async def _next(self) -> Socket:
         """One that takes the place of the one in use."""

@@ -61,8 +61,10 @@ class Context:
         self._room = asyncio.Event()
         self._room.set()
         self._queue: deque[Received | ProviderError | None] = deque()
-        self._came = asyncio.Event()
-        self._patience: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._waiting: asyncio.Future[None] | None = None  # for something in the queue
+        self._due: float | None = None  # loop time before which something has to come
+        self._patience: asyncio.TimerHandle | None = None  # looks whether it has; made once, not for every message
         socket.post(messages.opening(name, manner.voice_settings, manner.first))
 
     async def room(self) -> None:
@@ -86,7 +88,9 @@ class Context:
     def drop(self) -> None:
         """At once: no sound of it is wanted any more."""
         self.end()
-        self._wait_no_more()
+        self._due = None
+        if self._patience is not None:
+            self._patience.cancel()
         self._socket.forget(self)
 
     def __aiter__(self) -> Context:
@@ -94,8 +98,8 @@ class Context:
 
     async def __anext__(self) -> Received:
         while not self._queue:
-            self._came.clear()
-            await self._came.wait()
+            self._waiting = self._loop.create_future()
+            await self._waiting
         item = self._queue.popleft()
         if item is None:
             raise StopAsyncIteration
@@ -107,8 +111,9 @@ class Context:
     def take(self, item: Received | ProviderError | None) -> None:
         """What came for it: a piece of sound, why there is no more, or its end."""
         self._queue.append(item)
-        self._came.set()
-        self._wait_no_more()
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+        self._due = None
         if isinstance(item, Received):
             self._grow(-len(item.audio or b""))
             if self.closed:
@@ -123,13 +128,18 @@ class Context:
 
     def _expect(self) -> None:
         """From now on something has to come."""
-        self._wait_no_more()
-        loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(SILENCE, lambda: self._socket.fail(failure(SILENT, self._asked)))
+        self._due = self._loop.time() + SILENCE
+        if self._patience is None:
+            self._patience = self._loop.call_at(self._due, self._look)
 
-    def _wait_no_more(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
+    def _look(self) -> None:
+        self._patience = None
+        if self._due is None:
+            return
+        if self._loop.time() < self._due:
+            self._patience = self._loop.call_at(self._due, self._look)
+        else:
+            self._socket.fail(failure(SILENT, self._asked))
 
 
 class Socket:
@@ -210,9 +220,9 @@ class Socket:
         context = self._contexts.pop(name, None) if message.is_final else self._contexts.get(name)
         if context is None:
             return
-        if not message.is_final:
+        if message.audio or not message.is_final:
             context.take(message)
-        else:
+        if message.is_final:
             context.take(None if context.closed else failure(NO_END, self._manner.asked))
 
     async def _write(self) -> None:

@@ -119,7 +119,7 @@ def of_close(error: ConnectionClosed, asked: Asked) -> ProviderError:
 
 def of_handshake(error: Exception, asked: Asked) -> ProviderError:
     """A WebSocket that did not come to be."""
-    from websockets.exceptions import InvalidStatus, InvalidURI
+    from websockets.exceptions import InvalidStatus
 
     if isinstance(error, InvalidStatus):
         try:
@@ -127,8 +127,6 @@ def of_handshake(error: Exception, asked: Asked) -> ProviderError:
         except msgspec.DecodeError:
             body = None
         return of_answer(error.response.status_code, body, error.response.headers, asked)
-    if isinstance(error, InvalidURI):
-        return _tell(_BAD_ADDRESS, asked, ())
     if isinstance(error, TimeoutError):
         return _tell(_NO_ANSWER, asked, ())
     if _untrusted(error):
@@ -140,17 +138,15 @@ def of_handshake(error: Exception, asked: Asked) -> ProviderError:
 
 def of_transport(error: Exception, asked: Asked) -> ProviderError:
     """No answer of HTTP, or the end of one in its midst."""
-    import httpx
+    import httpx2
 
     if _untrusted(error):
         return _tell(_UNTRUSTED, asked, ())
     for kind, told in (
-        (httpx.ConnectTimeout, _NO_ANSWER),
-        (httpx.ConnectError, _UNREACHED),
-        (httpx.PoolTimeout, _Told("too many requests at the same time from this process", retryable=True)),
-        (httpx.TimeoutException, SILENT),
-        (httpx.UnsupportedProtocol, _BAD_ADDRESS),
-        (httpx.InvalidURL, _BAD_ADDRESS),
+        (httpx2.ConnectTimeout, _NO_ANSWER),
+        (httpx2.ConnectError, _UNREACHED),
+        (httpx2.PoolTimeout, _Told("too many requests at the same time from this process", retryable=True)),
+        (httpx2.TimeoutException, SILENT),
     ):
         if isinstance(error, kind):
             return _tell(told, asked, ())
@@ -160,10 +156,9 @@ def of_transport(error: Exception, asked: Asked) -> ProviderError:
 _NO_ANSWER = _Told("{at} does not answer: is the network up, and `base_url` right?", retryable=True)
 _UNREACHED = _Told("{at} cannot be reached: is the network up, and `base_url` right?", retryable=True)
 _UNTRUSTED = _Told("{at} has a certificate that this machine does not trust: check `base_url`, and what is in between")
-_BAD_ADDRESS = _Told("`base_url` has to be an address that begins with https:// or http://")
 SILENT = _Told("{at} fell silent", retryable=True)
 GARBAGE = _Told("{at} sent what is no JSON", retryable=True)
-NO_PCM = _Told("sent a file of sound, not the PCM that was asked for")
+NO_PCM = _Told("sent a file, not the PCM that was asked for")
 NO_END = _Told("gave up the reply before its end", retryable=True)
 NO_SOUND = _Told("gave no sound for the text", retryable=True)
 

@@ -1,4 +1,8 @@
-"""Speech of ElevenLabs by a request for each sentence, through the vendor's SDK."""
+"""Speech of ElevenLabs by a request for each sentence, through the vendor's SDK.
+
+The SDK is given a client of httpx2: in that of httpx, which is no longer kept, a request that is cancelled can take a
+connection's place with it for ever (github.com/encode/httpcore/issues/1093), and every interrupt cancels one.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,14 @@ from voicegraph.providers.elevenlabs_errors import GARBAGE, failure, of_answer, 
 from voicegraph.shared import shared
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
     from elevenlabs.client import AsyncElevenLabs
 
 IN_QUERY = ("enable_logging", "optimize_streaming_latency")
 """Parameters that stand in the address. All others stand in the body."""
+
+MOST = 1000
+"""Requests at the same time."""
 
 FORGETFUL = "eleven_v3"
 """Models that refuse to be told what was said before."""
@@ -40,11 +47,9 @@ class Line(msgspec.Struct, gc=False):
     normalized_alignment: Alignment | None = None
 
 
-async def sound(speaker: Speaker, voice_id: str, text: str, before: str) -> AsyncGenerator[bytes, None]:
+def sound(speaker: Speaker, voice_id: str, text: str, before: str) -> AsyncGenerator[bytes, None]:
     """The sound of a sentence as it comes. before: what was said before it. Raises ProviderError."""
-    async with aclosing(_answer(speaker, "stream", voice_id, text, before)) as pieces:
-        async for piece in pieces:
-            yield piece
+    return _answer(speaker, "stream", voice_id, text, before)
 
 
 async def lines(speaker: Speaker, voice_id: str, text: str, before: str) -> AsyncGenerator[Line, None]:
@@ -72,7 +77,7 @@ def _read(line: bytes, speaker: Speaker) -> Line:
 async def _answer(speaker: Speaker, way: str, voice_id: str, text: str, before: str) -> AsyncGenerator[bytes, None]:
     """The bytes of an answer as they come: the SDK itself keeps them back until it has 1024. Closing it ends the
     request. Raises ProviderError."""
-    import httpx
+    import httpx2
     from elevenlabs.core.api_error import ApiError
     from elevenlabs.core.parse_error import ParsingError
 
@@ -81,13 +86,13 @@ async def _answer(speaker: Speaker, way: str, voice_id: str, text: str, before: 
         ask: Any = getattr(client.text_to_speech.with_raw_response, way)
         asking: AbstractAsyncContextManager[Any] = ask(voice_id, **_request(speaker, text, before))
         async with asking as answer:
-            response = cast("httpx.Response", answer._response)
+            response = cast("httpx2.Response", answer._response)
             async for piece in response.aiter_bytes():
                 yield piece
         return
     except (ApiError, ParsingError) as error:
         told = of_answer(error.status_code or 0, error.body, error.headers, speaker.asked)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         told = of_transport(error, speaker.asked)
     raise told  # out here, so that it does not drag along the SDK's error, which has the headers in it
 
@@ -123,22 +128,22 @@ class Clients:
 
     async def of(self, address: str, key: str) -> AsyncElevenLabs:
         """The one for this address and key, on the running loop."""
-        import httpx
+        import httpx2
         from elevenlabs.client import AsyncElevenLabs
 
         place = asyncio.get_running_loop(), address, key
         if place not in self._open:
-            limits = httpx.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEPT)
-            connections = httpx.AsyncClient(limits=limits, verify=tls())
-            timeout: Any = httpx.Timeout(SILENCE, connect=CONNECT)
+            limits = httpx2.Limits(max_connections=MOST, max_keepalive_connections=100, keepalive_expiry=KEPT)
+            connections = httpx2.AsyncClient(limits=limits, verify=tls())
+            timeout: Any = httpx2.Timeout(SILENCE, connect=CONNECT)
             self._open[place] = AsyncElevenLabs(
-                api_key=key, base_url=address, httpx_client=connections, timeout=timeout
+                api_key=key, base_url=address, httpx_client=cast("Any", connections), timeout=timeout
             )
             await self._close_with_loop(place, connections)
         return self._open[place]
 
     async def _close_with_loop(
-        self, place: tuple[asyncio.AbstractEventLoop, str, str], connections: httpx.AsyncClient
+        self, place: tuple[asyncio.AbstractEventLoop, str, str], connections: httpx2.AsyncClient
     ) -> None:
         """Before a loop is closed it ends its asynchronous generators, and nothing else that it could be given."""
 

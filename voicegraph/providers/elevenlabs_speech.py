@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from voicegraph.providers.elevenlabs_errors import NO_PCM, NO_SOUND, Asked, failure
-from voicegraph.providers.openai_sound import ENOUGH, is_file
+from voicegraph.providers.sound import ENOUGH, is_file
 
 LONGEST = 0.08
 """Seconds of sound in a chunk, so that little is left to be heard after an interrupt."""
@@ -89,7 +89,7 @@ class Speech:
         self._samples = end
         at = start
         while at < end:
-            text = " ".join(self._take_due(at + 1))
+            text = " ".join(self._take_due(at + 1)) if self._due else ""
             until = min(end, at + self._longest, self._due[0][0] if self._due else end)
             yield Chunk(pcm[2 * (at - start) : 2 * (until - start)], text)
             at = until
@@ -100,6 +100,9 @@ class Speech:
 
     def _place(self, letters: Letters) -> None:
         """Notes where words begin of which these are the letters."""
+        if not letters.chars:
+            self._told = self._told or 0.0
+            return
         base = self._base() if self._restarting else 0.0
         theirs = [
             (char, start)

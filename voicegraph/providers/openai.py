@@ -9,10 +9,19 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from voicegraph.errors import ProviderError
-from voicegraph.providers.openai_errors import ADDRESS, KEY, Asked, of_status, of_transport
+from voicegraph.providers.access import host_of, is_address, key_of
+from voicegraph.providers.openai_address import OPENAI, is_openai
+from voicegraph.providers.openai_errors import (
+    ADDRESS,
+    KEY,
+    NO_ADDRESS,
+    NO_STREAM,
+    Asked,
+    of_status,
+    of_transport,
+)
 from voicegraph.providers.openai_events import Events
 from voicegraph.shared import shared
 
@@ -20,8 +29,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai import AsyncOpenAI
 
-OPENAI = "https://api.openai.com/v1"
-NO_KEY = "none"
+ANY_KEY = "none"
 """Stands for a key where there is none: servers on one's own machine ask for none, and the SDK insists on one."""
 
 CONNECT = 5.0
@@ -31,8 +39,9 @@ SILENCE = 30.0
 KEPT = 120.0
 """Seconds for which an idle connection is kept, so that the next turn need not make one: 2-3 round trips. The SDK's 5 s
 are shorter than most replies take to be heard; firewalls forget idle connections after some minutes."""
-TAIL = 0.1
-"""Seconds for a body to end behind its last event, so that its connection can be used again."""
+TAIL = 0.25
+"""Seconds for the rest of a whole answer: what it cost, and the end of its body, so that its connection can be used
+again."""
 END = b"[DONE]"
 
 
@@ -49,26 +58,27 @@ class Service:
 
     @property
     def is_openai(self) -> bool:
-        return self._host == urlsplit(OPENAI).netloc
+        return is_openai(self.address)
 
     @property
     def asked(self) -> Asked:
-        return Asked("OpenAI" if self.is_openai else f"OpenAI's interface at {self._host}", self.model)
-
-    @property
-    def _host(self) -> str:
-        """Without the password that may stand before it."""
-        return urlsplit(self.address).netloc.rpartition("@")[2]
+        host = host_of(self.address)
+        return Asked("OpenAI" if self.is_openai else f"OpenAI's interface{host and f' at {host}'}", self.model)
 
     def warm(self) -> None:
-        """Imports the SDK, with what it imports when first used, and reads the certificates. Blocks for a second."""
+        """Imports the SDK, with what it imports when first used, and reads the certificates. Blocks for a second.
+
+        Raises ProviderError where a key, or the address, is missing or wrong, before anybody waits for an answer.
+        """
+        self._key()
         _clients()
 
     async def events(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[bytes, None]:
         """The data of each server-sent event of an answer. Raises ProviderError; closing it ends the request."""
-        events = Events()
+        events, begin = Events(), b""
         async with aclosing(self.stream(path, body)) as pieces:
             async for piece in pieces:
+                begin = begin or piece.lstrip()[:1]
                 for data in events.feed(piece):
                     if data == END:
                         with suppress(TimeoutError, ProviderError):
@@ -77,6 +87,8 @@ class Service:
                                     pass
                         return
                     yield data
+        if begin in (b"{", b"[", b"<"):
+            raise self.asked.error(NO_STREAM, retryable=False)
 
     async def stream(
         self, path: str, body: Mapping[str, Any], files: Mapping[str, Any] | None = None
@@ -101,7 +113,7 @@ class Service:
                 await response.aclose()
             return
         except APIStatusError as error:
-            failure = of_status(error, self.asked)
+            failure = of_status(error, self.asked, has_key=has_key())
         except (OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, H2Error, OSError, anyio.EndOfStream) as error:
             failure = of_transport(error, self.asked)
         raise failure  # out here, so that it does not drag along the SDK's error, which has the request in it
@@ -117,12 +129,17 @@ class Service:
         return cast("httpx2.Response", await post)
 
     def _key(self) -> str:
-        key = os.environ.get(KEY, "").strip()
-        if not key and self.is_openai:
-            raise self.asked.error(f"needs a key: set the environment variable `{KEY}`", retryable=False)
-        if not key.isascii() or not key.isprintable():  # httpx2's error would quote it
-            raise self.asked.error(f"what the environment variable `{KEY}` holds is no key", retryable=False)
-        return key or NO_KEY
+        """What is sent as one. Raises ProviderError where a key is missing or wrong, or the address is."""
+        if not is_address(self.address):
+            raise self.asked.error(NO_ADDRESS, retryable=False)
+        if not has_key() and not self.is_openai:
+            return ANY_KEY
+        return key_of(self.asked.vendor, KEY)
+
+
+def has_key() -> bool:
+    """Whether there is one of the user's."""
+    return bool(os.environ.get(KEY, "").strip())
 
 
 class Clients:
@@ -154,14 +171,16 @@ class Clients:
 
         from voicegraph.providers.openai_http2 import Transport
 
+        url = httpx2.URL(address)
         limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=100, keepalive_expiry=KEPT)
         way: dict[str, Any] = {"transport": Transport(self._tls, limits)}
+        login = (url.username, url.password) if url.userinfo else None
         if {"http", "https", "all"} & getproxies().keys():
             way = {"verify": self._tls}  # httpx2's own way, which goes by proxies, over HTTP/1.1
         return AsyncOpenAI(
             api_key=key,
-            base_url=address,
-            http_client=DefaultAsyncHttpx2Client(limits=limits, **way),
+            base_url=url.copy_with(userinfo=b""),  # httpx2 logs addresses
+            http_client=DefaultAsyncHttpx2Client(limits=limits, auth=login, **way),
             timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
             max_retries=0,  # the SDK waits for half a second before a retry, and as long as Retry-After says
         )

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from voicegraph.errors import ProviderError
+from voicegraph.providers.openai_address import EXAMPLE
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -57,15 +60,20 @@ BY_STATUS = {
 _ELSE_4XX = _Told("refused the request{detail}")
 _5XX = _Told("failed{detail}{wait}", retryable=True)
 
+NO_KEY = f"needs a key: set the environment variable `{KEY}`"
+NO_ADDRESS = f"`base_url`, or the environment variable `{ADDRESS}`, should be an address such as {EXAMPLE}"
+NO_STREAM = "did not answer with a stream of events: check where `base_url` leads, which often ends in /v1"
 NO_END = "the answer broke off"
 NO_ROOM = "thought up to the limit of its answer, and said nothing: raise `max_tokens`, or let it think less"
 
 
-def of_status(error: APIStatusError, asked: Asked) -> ProviderError:
-    """An answer of HTTP that is an error."""
+def of_status(error: APIStatusError, asked: Asked, *, has_key: bool = True) -> ProviderError:
+    """An answer of HTTP that is an error. has_key: a key of the user's was sent."""
     status = error.status_code
     code, where = _name(error.code), _name(error.param)
     told = BY_CODE.get(code) or BY_STATUS.get(status) or (_5XX if status >= 500 else _ELSE_4XX)
+    if status == 401 and not has_key:
+        told = _Told(NO_KEY)
     if where == "model" and status in (400, 404):
         told = BY_CODE["model_not_found"]
     if status == 404 and "json" not in error.response.headers.get("content-type", ""):
@@ -76,12 +84,16 @@ def of_status(error: APIStatusError, asked: Asked) -> ProviderError:
 
 def of_event(error: object, asked: Asked) -> ProviderError:
     """An error that was told in a stream which had begun well."""
-    fields: Mapping[str, Any] = cast("Mapping[str, Any]", error) if isinstance(error, Mapping) else {}
-    code, kind = _name(fields.get("code")), _name(fields.get("type"))
+    code, kind = _name(fields(error).get("code")), _name(fields(error).get("type"))
     told = BY_CODE.get(code) or (
         BY_STATUS[400] if kind == "invalid_request_error" else _Told(NO_END + "{detail}", True)
     )
     return _tell(told, asked, (code or kind,), "")
+
+
+def fields(value: object) -> Mapping[str, Any]:
+    """Of a JSON object; none of anything else."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def of_transport(error: Exception, asked: Asked) -> ProviderError:
@@ -95,12 +107,10 @@ def of_transport(error: Exception, asked: Asked) -> ProviderError:
         (httpx2.ConnectError, "cannot be reached: is the network up, and `base_url` right?"),
         (httpx2.PoolTimeout, "too many requests at the same time from this process"),
         (httpx2.TimeoutException, "fell silent"),
-        (httpx2.UnsupportedProtocol, "`base_url` has to begin with https:// or http://"),
-        (httpx2.InvalidURL, "`base_url` is no address"),
+        (httpx2.InvalidURL, NO_ADDRESS),
     ):
         if isinstance(cause, kind):
-            retryable = kind not in (httpx2.UnsupportedProtocol, httpx2.InvalidURL)
-            return _tell(_Told(message, retryable), asked, (), "")
+            return _tell(_Told(message, retryable=kind is not httpx2.InvalidURL), asked, (), "")
     return _tell(_Told("the connection broke{detail}", retryable=True), asked, (type(cause).__name__,), "")
 
 
@@ -114,10 +124,9 @@ def _tell(told: _Told, asked: Asked, about: tuple[str, ...], wait: str) -> Provi
 def _wait(headers: Mapping[str, str]) -> str:
     """What Retry-After asks for. Vendors give seconds; `retry-after-ms` is OpenAI's own."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return f": asks to wait for {float(headers[name]) * factor:g} s"
-        except (KeyError, ValueError):
-            continue
+        with suppress(KeyError, ValueError):
+            if isfinite(seconds := float(headers[name]) * factor):
+                return f": asks to wait for {seconds:g} s"
     return ""
 
 

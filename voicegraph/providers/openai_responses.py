@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from voicegraph.frames import ToolCall, ToolResult
-from voicegraph.providers.openai_chat import as_json, decoded
+from voicegraph.providers.openai_chat import as_json, as_text, decoded
 from voicegraph.providers.openai_conversing import Item, Settings, Usage
 from voicegraph.providers.openai_errors import BY_CODE, NO_END, NO_ROOM, Asked, of_event
 
@@ -23,17 +23,7 @@ class _Item(msgspec.Struct):
     type: str | None = None
     call_id: str | None = None
     name: str | None = None
-    arguments: str | None = None
-
-
-class _Details(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_tokens_details: _Details | None = None
+    arguments: Any = None
 
 
 class _Incomplete(msgspec.Struct):
@@ -43,14 +33,17 @@ class _Incomplete(msgspec.Struct):
 class _Response(msgspec.Struct):
     error: Any = None
     incomplete_details: _Incomplete | None = None
-    usage: _Usage | None = None
+    usage: Any = None
 
 
 class _Event(msgspec.Struct):
-    """code: of an `error` event, which some services put into a field `error`."""
+    """item_id, content_index: which text a delta goes on with. code: of an `error` event, which some services put into
+    a field `error`."""
 
     type: str | None = None
     delta: Any = None
+    item_id: Any = None
+    content_index: Any = None
     item: _Item | None = None
     response: _Response | None = None
     error: Any = None
@@ -106,7 +99,13 @@ class ResponsesAnswer:
     calls: list[ToolCall] = field(default_factory=list[ToolCall])
 
     def __post_init__(self) -> None:
-        self._said = self._ended = False
+        self._last = ""  # character that was said
+        self._place: object = None
+        self._ended = False
+
+    @property
+    def over(self) -> bool:
+        return self._ended
 
     def read(self, data: bytes) -> str:
         event: _Event | None = decoded(data, _decoder, self.asked)
@@ -116,8 +115,7 @@ class ResponsesAnswer:
             self.unknown += 1
             return ""
         if event.type in WORDS and isinstance(event.delta, str):
-            self._said = self._said or bool(event.delta)
-            return event.delta
+            return self._apart(event.delta, (event.item_id, event.content_index))
         match event.type:
             case "response.output_item.done":
                 self._add(event.item)
@@ -135,18 +133,25 @@ class ResponsesAnswer:
         if not self._ended:
             raise self.asked.error(f"{NO_END}: it ended without a response.completed", retryable=True)
 
+    def _apart(self, text: str, place: object) -> str:
+        """The words of two texts, such as one before a call and one behind it, do not join."""
+        if text and self._last.strip() and place != self._place:
+            text = f" {text}"
+        if text:
+            self._last, self._place = text[-1], place
+        return text
+
     def _add(self, item: _Item | None) -> None:
         if item is not None and item.type == "function_call":
             made = item.call_id or f"call_{len(self.calls)}"
-            self.calls.append(ToolCall(made, item.name or "", item.arguments or "{}"))
+            written = item.arguments if isinstance(item.arguments, str | None) else as_text(item.arguments)
+            self.calls.append(ToolCall(made, item.name or "", written or "{}"))
 
     def _finish(self, response: _Response) -> None:
         self._ended = True
         cut = response.incomplete_details.reason if response.incomplete_details else None
         if cut == "content_filter":
             raise self.asked.error(BY_CODE["content_filter"].message, retryable=False)
-        if cut == "max_output_tokens" and not self._said and not self.calls:
+        if cut == "max_output_tokens" and not self._last and not self.calls:
             raise self.asked.error(NO_ROOM, retryable=False)
-        if used := response.usage:
-            cached = used.input_tokens_details.cached_tokens if used.input_tokens_details else 0
-            self.usage = Usage(used.input_tokens or 0, cached or 0, used.output_tokens or 0)
+        self.usage = Usage.of(response.usage, "input_tokens", "output_tokens")
