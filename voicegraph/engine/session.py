@@ -337,7 +337,7 @@ class Session:
 
     def _is_due(self) -> bool:
         """Whether the caller waits for something to hear."""
-        return not self._paused and any(self.turns.held(turn) is None for turn in self.heard.live())
+        return not self._paused and not all(self.turns.is_held(turn) for turn in self.heard.live())
 
     def _stuck(self) -> tuple[int, str]:
         """The newest reply that is not over, and the last node that has to do something for it."""

@@ -82,6 +82,10 @@ class Turns:
         event = self._held.get(turn)
         return event.wait() if event else None
 
+    def is_held(self, turn: int) -> bool:
+        """Whether the line keeps the audio of this turn back."""
+        return turn in self._held
+
     async def committed(self, turn: int) -> bool:
         """Waits while a turn is held. False: it was given up."""
         if (held := self.held(turn)) is not None:

@@ -113,12 +113,12 @@ def agent(
     return replace(made, nodes=flow, standby=backups, **more)
 
 
-def ask(plan: Plan, *texts: str, seconds: float = 12.0, seed: int = 1, **options: Any) -> Done:
-    """The caller asks each of these, and waits so long for the answer."""
+def ask(plan: Plan, *texts: str, seconds: float = 12.0, before: float = 0.5, seed: int = 1, **options: Any) -> Done:
+    """The caller asks each of these, and waits so long for the answer. before: seconds until they begin to speak."""
 
     async def direct(line: SimulatedCall, session: Session) -> None:
         for text in texts or (QUESTION,):
-            await passing(line, 0.5)
+            await passing(line, before)
             line.say(text)
             await passing(line, seconds)
 

@@ -27,7 +27,7 @@ def voices(
     made = agent(
         recover={"tts": policy},
         nodes={"tts": kind},
-        standby={name: ScriptedTTS for name in policy.fallback},
+        standby=dict.fromkeys(policy.fallback, ScriptedTTS),
         config={name: {"rate": RATE, **(backup or {})} for name in policy.fallback},
     )
     tts = {**rate, "faults": faults, **tts}
@@ -43,7 +43,7 @@ def twice(text: str, answer: str = ANSWER) -> int:
     """How many words more than those of the answer were heard. Raises where words are missing."""
     words, extra = iter(text.split()), 0
     for word in answer.split():
-        while (each := next(words)) != word:
+        while next(words) != word:
             extra += 1
     return extra + len(list(words))
 

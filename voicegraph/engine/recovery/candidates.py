@@ -139,7 +139,8 @@ class Chain:
         self.candidates = candidates
         self.primary = candidates[0]
         self.policy = self.primary.policy
-        self.given_up = 0  # requests in a row for which nothing helped
+        self.given_up = 0  # replies in a row for which nothing helped
+        self._given_up_turn = 0
         self.used: dict[str, Candidate] = {self.primary.name: self.primary}
         self.tasks: dict[asyncio.Task[None], None] = {}
         self._active = 0
@@ -186,6 +187,15 @@ class Chain:
         self.used[candidate.name] = candidate
         if candidate is not self.active:
             self._active, self._since = self.candidates.index(candidate), now
+
+    def note(self, turn: int, *, answered: bool) -> None:
+        """How a request has ended."""
+        self.given_up = 0 if answered else self.given_up + 1
+        self._given_up_turn = 0 if answered else turn
+
+    def has_given_up(self, turn: int) -> bool:
+        """Whether nothing more of this reply will come."""
+        return bool(turn) and turn == self._given_up_turn
 
     def step(self, step: Any, to: str, why: str, turn: int) -> None:
         self._tell(Recovery(node=self.name, step=step, to=to, why=why, turn=turn))

@@ -30,6 +30,7 @@ class Listening:
         self._chain = chain
         self._site = site
         self._live = live
+        self._sorry = False  # the caller is to be asked to repeat what they said, when they pause
         self._alarm = Alarm()
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
@@ -58,8 +59,7 @@ class Listening:
             if attempt.outputs:
                 failed.clear()
                 retries = 0
-            if tape.lost and self._chain.policy.say:
-                await self._site.soothe(self._chain.name, self._chain.policy.say, cause)
+            self._sorry = self._sorry or tape.lost
             candidate, retries = await self._next(candidate, error, retries, failed)
         if self._chain.policy.then is None:
             self._site.lost(self._chain.name)
@@ -72,6 +72,10 @@ class Listening:
         replayed = tape.unheeded_since is not None
         patience = attempt.candidate.policy.timeout or self._chain.policy.timeout
         while True:
+            if self._sorry and not tape.speaking:
+                self._sorry = False
+                if self._chain.policy.say:
+                    await self._site.soothe(self._chain.name, self._chain.policy.say, cause)
             await self._alarm.wait(_after(tape, patience))
             if attempt.given is not None:
                 attempt.candidate.breaker.worked()

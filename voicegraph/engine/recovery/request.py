@@ -16,7 +16,7 @@ from voicegraph.frames import Frame
 BACK_OFF = 0.1
 """Seconds before the first retry, half of them by chance; twice as long before each of the next."""
 GIVE_UPS = 3
-"""Requests in a row for which nothing helped, after which the call cannot go on."""
+"""Replies in a row for which nothing helped, after which the call cannot go on."""
 
 
 class Site(Protocol):

@@ -35,6 +35,8 @@ class Recovering:
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
         """Does what `Bound.drive` does, whoever of the candidates it takes."""
+        if self.chain.has_given_up(cause.turn):
+            return  # what is left of that reply is not tried
         if not await self.answer(Feed(Input(argument[0]), lambda frame: False), outlet, cause):
             await self.site.resort(self.chain, cause)
 
@@ -42,7 +44,7 @@ class Recovering:
         """One request. Whether it was answered."""
         resume = resume or resume_for(self.chain.primary.planned.kind, self.spoken)
         answered = await Request(self.chain, feed, resume, self.takes, outlet, cause, self.site).run()
-        self.chain.given_up = 0 if answered else self.chain.given_up + 1
+        self.chain.note(cause.turn, answered=answered)
         return answered
 
 
@@ -65,6 +67,9 @@ class Speaking(Recovering):
             if isinstance(first, Sentence) and self._is_phrase(first):
                 source.pop()
                 spoken = await self._speak(first, outlet, cause)
+            elif self.chain.has_given_up(cause.turn):
+                source.pop()
+                spoken = True
             else:
                 spoken = await self.answer(Feed(source, self._is_phrase), outlet, cause)
             if not spoken:

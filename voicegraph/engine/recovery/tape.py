@@ -47,6 +47,10 @@ class Tape:
         return cut or self._given_up
 
     @property
+    def speaking(self) -> bool:
+        return self._started is not None
+
+    @property
     def unheeded_since(self) -> float | None:
         """Since when a transcript is due, in loop time: enough was said for that."""
         return self._since if self._started is None and self.unheeded >= ENOUGH else None
