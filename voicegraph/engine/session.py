@@ -16,22 +16,21 @@ from voicegraph.engine import offload
 from voicegraph.engine.ending import Ending
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.lanes import LET_GO, Bound, Work
-from voicegraph.engine.outlet import Cause, Outlet, Tap, done
+from voicegraph.engine.mouth import CALL, Mouth
+from voicegraph.engine.outlet import Cause, Tap
 from voicegraph.engine.phrases import Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.recoveries import Recoveries
-from voicegraph.engine.running import RunningNode, join, lay, reachable
+from voicegraph.engine.running import RunningNode, join, reachable
 from voicegraph.engine.silence import Silence
+from voicegraph.engine.tasks import Tasks
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.errors import CallFailed, NotAnswered, ProviderError, VoicegraphError, raised_at
 from voicegraph.frames import End, Error, Frame, Recovery, ReplyEnd, Sentence
-from voicegraph.graph.plan import Edge, Plan, PlannedNode
+from voicegraph.graph.plan import Plan, PlannedNode
 
 T = TypeVar("T")
-
-CALL = "~call"
-"""Who gives what no node gave, such as what is said by `Call.say`. No node of a graph file can have this name."""
 
 
 class Observer(Protocol):
@@ -85,20 +84,17 @@ class Session:
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
         self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
-        self._tasks: dict[asyncio.Task[Any], float] = {}  # with the grace of each
+        self._tasks = Tasks(call_id, self._gone_wrong, self.notice)
+        self._mouth = Mouth(plan, self.turns, self.taps, self.keep)
+        self._edges = [*plan.edges, *self._mouth.edges]
         self._reaches: dict[str, set[str]] = {}
         instances = {name: planned.make() for name, planned in {**plan.nodes, **plan.standby}.items()}
         self.recoveries = Recoveries(plan, instances, self, phrases=phrases, breakers=breakers or Breakers())
         self._silence = Silence(plan.watchdog, tell=self.tell, due=self._is_due, stuck=self._stuck, speak=self._speak)
         self.nodes = self._make_nodes(instances)
         self._line = self.nodes[plan.line] if plan.line else None
-        self._voices = voices = _find_voice(plan)
-        self._edges = [*plan.edges, *(Edge(CALL, voice, Sentence) for voice in voices)]
-        self._mouth = Outlet(CALL, self.turns, NodeTiming(), self.taps, self.keep)
         join(self._edges, self.nodes, self)
-        for voice in voices:
-            self.nodes[voice].last_words = self._mouth.pending
-        lay(self._mouth, self._edges, self.nodes)
+        self._mouth.join(self.nodes)
 
     async def run(self) -> None:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
@@ -137,21 +133,16 @@ class Session:
         return self.heard.speaking()
 
     def say(self, text: str, *, interruptible: bool = True) -> None:
-        if Sentence not in self._mouth.routes:
+        if self._mouth.voice is None:
             logger.warning("{}: no node takes a Sentence, so nothing can be said", self.plan.name)
-            return
-        sentence = Sentence(text, turn=self.turns.open(CALL), born=self.now(), interruptible=interruptible)
-        wait = self._mouth.send_last(self._mouth.send(sentence, sentence), sentence.turn, sentence.born)
-        if wait is not None:
-            self._mouth.keep(wait)
+        else:
+            self._mouth.say(text, self.now(), interruptible=interruptible)
 
     async def say_in(self, cause: Cause, text: str) -> bool:
         """Says something as a part of a reply. False: what is made for that reply does not go through the voice."""
-        origin = self.turns.origin(cause.turn)
-        if Sentence not in self._mouth.routes or not self._reached_from(origin).intersection(self._voices):
+        if self._mouth.voice not in self._reached_from(self.turns.origin(cause.turn)):
             return False
-        if (wait := self._mouth.send(Sentence(text), cause)) is not None:
-            await wait
+        await self._mouth.say_in(cause, text)
         return True
 
     def played(self, turn: int, seconds: float) -> None:
@@ -329,7 +320,7 @@ class Session:
     def _say_goodbye(self) -> bool:
         """The last words of a call that cannot go on. False: there is nothing to say, or nobody who could say it."""
         goodbye = self.plan.watchdog.goodbye
-        if not goodbye or not self._line_hears or Sentence not in self._mouth.routes:
+        if not goodbye or not self._line_hears or self._mouth.voice is None:
             return False
         self.interrupt(End())  # whatever was being said does not matter any more
         self.say(goodbye, interruptible=False)
@@ -376,16 +367,10 @@ class Session:
 
     def keep(self, work: Awaitable[None], *, grace: float = 0.0) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
-        work = work if asyncio.iscoroutine(work) else done(work)
-        task = asyncio.get_running_loop().create_task(work, name=self.id)
-        self._tasks[task] = grace
-        task.add_done_callback(self._kept_ended)
-        return task
+        return self._tasks.keep(work, grace=grace)
 
-    def _kept_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.failed(CALL, error, fatal=True)
+    def _gone_wrong(self, error: BaseException) -> None:
+        self.failed(CALL, error, fatal=True)
 
     async def _stop(self) -> None:
         """Ends every task of the call, and tells of any that will not go and of what the caller said in vain."""
@@ -394,21 +379,8 @@ class Session:
                 self.notice(node.name, f"was behind, and dropped {dropped} frames of the caller's audio")
         self._silence.stop()
         self._ending.stop()
-        hasty = [task for task, grace in self._tasks.items() if not grace]
         working = [task for node in self.nodes.values() for task in node.stop()]
-        await self._cancel([*working, *self.recoveries.tasks(), *hasty])
-        if patient := {task: grace for task, grace in self._tasks.items() if grace}:
-            await asyncio.wait(patient, timeout=max(patient.values()))
-            await self._cancel([task for task in patient if not task.done()])
-
-    async def _cancel(self, tasks: list[asyncio.Task[Any]]) -> None:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=LET_GO)
-        for task in tasks:
-            if not task.done():
-                self.notice(task.get_name(), "did not end with the call")
+        await self._tasks.stop([*working, *self.recoveries.tasks()])
 
 
 def _as_failure(node: str, error: BaseException) -> VoicegraphError:
@@ -430,10 +402,3 @@ def _guarded(tell: Callable[..., None]) -> Callable[..., None]:
             logger.error("observer: {} at {}", type(error).__name__, raised_at(error))
 
     return told
-
-
-def _find_voice(plan: Plan) -> list[str]:
-    """What `say` speaks through: the first node that takes a Sentence and reaches the line; none in a graph without."""
-    replies = [edge for edge in plan.edges if edge.frame.side == "reply"]
-    speak = [edge.taker for edge in replies if edge.frame is Sentence]
-    return [name for name in speak if plan.line is None or plan.line in reachable(replies, name)][:1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.engine.recovery.agents import ANSWER, SAYS, agent, ask, heard, steps
 from tests.testing.directed import Done, directed
-from voicegraph import Call, Message, Token, ToolCall, ToolResult, UserTurn, node, this_call
+from voicegraph import Call, Message, Recovery, Token, ToolCall, ToolResult, UserTurn, node, this_call
 from voicegraph.engine.recovery.resume import unsaid
 from voicegraph.errors import CallFailed, ProviderError
 from voicegraph.graph.plan import GOODBYE, SORRY, Action, Plan, Recover
@@ -93,8 +93,7 @@ def test_the_next_one_is_told_what_was_said_and_done() -> None:
     assert '`book` with {"day": "Friday"}: booked' in called.content
     assert said == Message("assistant", "Done. I have booked ")
     assert go_on.role == "system"
-    told = [frame.why for _, frame in done.log.frames if hasattr(frame, "why")]
-    assert not any("private" in why for why in told)
+    assert not any("private" in frame.why for frame in done.log.of(Recovery))
 
 
 @node("test.recovery.refused")

@@ -128,9 +128,8 @@ class Recoveries:
         self._said.add((cause.turn, text))
         self._host.tell(Recovery(node=node, step="say", to=text, turn=cause.turn))
         if not cause.turn or not await self._host.say_in(cause, text):
-            self._host.say(
-                text, interruptible=bool(cause.turn)
-            )  # what is left of the caller's words does not call it off
+            # What is left of the caller's words, and comes now, does not call it off.
+            self._host.say(text, interruptible=bool(cause.turn))
 
     async def resort(self, chain: Chain, cause: Cause) -> None:
         if cause.turn and not await self._host.committed(cause.turn):
