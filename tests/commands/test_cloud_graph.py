@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,37 @@ says: [{cue: "you open", text: "At nine."}]
 """
 
 
-def test_all_missing_keys_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+NEEDS = {
+    "stt": "DEEPGRAM_API_KEY",
+    "stt_backup": "OPENAI_API_KEY",
+    "llm": "OPENAI_API_KEY",
+    "tts": "ELEVENLABS_API_KEY",
+    "tts_backup": "OPENAI_API_KEY",
+}
+
+
+def missing() -> dict[str, str]:
+    """Of variables, what `check` tells: by node."""
+    result = voicegraph("check", GRAPH)
+    assert result.exit_code == 1
+    told = re.findall(
+        r"cloud\.yaml:\d+:\d+: error\[.*?\]: `(\w+)` \(.*\) needs .* `(\w+)`\n.*\n.*\n.*\^ (.*)", result.output
+    )
+    assert [(variable, hint) for _, variable, hint in told] == [(name, f"export {name}=...") for _, name, _ in told]
+    return {node: variable for node, variable, _ in told}
+
+
+def test_all_missing_keys_are_told_at_once_with_their_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     for key in KEYS:
         monkeypatch.delenv(key, raising=False)
-    result = voicegraph("check", GRAPH, "--set", "nodes.line.with.input=examples/question.wav")
-    assert result.exit_code == 1
-    assert [key for key in KEYS if key not in result.output] == []
+    assert missing() == NEEDS
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_other_vendors_key_is_taken_for_a_missing_one(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for other in KEYS:
+        monkeypatch.setenv(other, "" if other == key else "any")
+    assert missing() == {node: variable for node, variable in NEEDS.items() if variable == key}
 
 
 def test_a_call_against_the_emulators(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

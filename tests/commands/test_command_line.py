@@ -14,6 +14,8 @@ from loguru import logger
 from tests.commands.calls import GRAPH, graph_file, seconds_of, sound_file, voicegraph
 from voicegraph import UserTurn, __version__, node
 
+FULL = Path("/dev/full")
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -99,6 +101,17 @@ def test_a_mistake_ends_with_code_1_and_without_a_traceback(tmp_path: Path) -> N
     assert (process.returncode, out) == (1, "")
     assert "error[file-not-found]" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [("schema",), ("emulate", "--port", "0")])
+def test_a_full_disk_is_told_in_a_line(arguments: tuple[str, ...]) -> None:
+    with FULL.open("w") as full:
+        command = [sys.executable, "-m", "voicegraph", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: cannot write the output: No space left on device"
+    assert "Traceback" not in done.stderr
 
 
 def test_a_reader_that_goes_away_is_no_fault() -> None:

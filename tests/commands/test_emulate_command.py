@@ -84,6 +84,14 @@ def test_it_serves_until_ctrl_c_and_tells_what_to_export() -> None:
     assert notices[-1] == "stopped"
 
 
+def test_it_warns_that_other_machines_may_come() -> None:
+    with emulating("openai", "--port", "0", "--host", "0.0.0.0") as (process, exports):
+        assert exports["OPENAI_BASE_URL"].startswith("http://127.0.0.1:")
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=10)
+    assert stderr.splitlines()[1] == "other machines are let in, with any key"
+
+
 def test_a_port_that_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,3 +120,10 @@ def wrong_settings(kind: NodeType, config: Mapping[str, Any]) -> set[str]:
     except ValidationError as error:
         return {str(each["loc"][0]) for each in error.errors()}
     return set()
+
+
+def test_settings_of_a_part_that_may_be_left_out() -> None:
+    result = voicegraph("nodes", "aggregator")
+    assert re.search(r"^idle +mapping \| null +null ", result.stdout, re.MULTILINE)
+    assert re.search(r"^idle\.after +duration > 0ms +8s ", result.stdout, re.MULTILINE)
+    assert "\n      idle: null\n      history: 20\n" in result.stdout

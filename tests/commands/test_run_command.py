@@ -164,7 +164,7 @@ def test_a_node_that_fails_does_not_end_the_call(tmp_path: Path) -> None:
     result = voicegraph("run", graph, "--in", sound_file(tmp_path), "--fast")
     assert result.exit_code == 0, result.output
     assert "brain: ZeroDivisionError" in result.stderr
-    assert " fault  brain: ZeroDivisionError: by nothing" in result.stdout
+    assert f" fault  {graph}:7:10: brain: ZeroDivisionError: by nothing" in result.stdout
     assert "errors" in result.stdout
     assert "Traceback" not in result.output
 

@@ -150,6 +150,20 @@ def test_a_close_with_a_code() -> None:
         assert emulators.exchanges[0].struck
 
 
+def test_a_close_waits_for_the_clients() -> None:
+    """With the client's words still unread, to end the connection is to reset it: the close might be lost."""
+    with serving(Close(code=1011, after=After(messages=1))) as emulators, talking(emulators) as client:
+        hello(client)
+        client.send("one")
+        assert client.receive() == Frame(CLOSE, code(1011))
+        client.send("two")
+        assert client.end(SILENCE) == (b"", "silence")
+        client.close(1011)
+        assert client.end() == (b"", "fin")
+        wait_for_the_end(emulators)
+        assert (emulators.exchanges[0].outcome, emulators.exchanges[0].closed) == ("done", 1011)
+
+
 def test_garbage_and_unknown_messages() -> None:
     with serving(Garbage(after=After(messages=1)), UnknownMessage(after=After(messages=1))) as emulators:
         with talking(emulators) as client:

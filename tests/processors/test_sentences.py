@@ -14,10 +14,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.processors.languages import ABBREVIATIONS, ENGLISH, MORE_SCRIPTS, SENTENCES, SPACELESS
 from tests.transports.quiet_call import run
 from voicegraph.frames import Sentence, Token
 from voicegraph.node import node_type
-from voicegraph.processors.sentences import Sentences, Splitter
+from voicegraph.processors.sentences import PHRASE, Sentences, Splitter
+from voicegraph.providers.segmenting import Segmenter
 from voicegraph.testing import run_node
 
 
@@ -71,9 +73,57 @@ def test_sentences_are_found(sentences: list[str]) -> None:
     assert split(("" if wide else " ").join(sentences)) == sentences
 
 
-def test_the_language_says_what_is_an_abbreviation() -> None:
-    text = "Das ist bzw. war gut. Ja."
-    assert split(text, lambda: whole(language="de")) == ["Das ist bzw. war gut.", "Ja."]
+@pytest.mark.parametrize("sentences", ENGLISH)
+def test_a_full_stop_that_ends_no_sentence(sentences: list[str]) -> None:
+    assert split(" ".join(sentences)) == sentences
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("language", [*SENTENCES, *MORE_SCRIPTS])
+def test_the_marks_of_every_script_are_known_whether_or_not_the_language_is(language: str, told: bool) -> None:
+    sentences = (SENTENCES | MORE_SCRIPTS)[language]
+    text = ("" if language in SPACELESS else " ").join(sentences)
+    assert split(text, lambda: whole(language=language if told else "en")) == sentences
+
+
+@pytest.mark.parametrize(("language", "sentences"), ABBREVIATIONS)
+def test_the_language_says_what_is_an_abbreviation(language: str, sentences: list[str]) -> None:
+    assert split(" ".join(sentences), lambda: whole(language=language)) == sentences
+
+
+@pytest.mark.parametrize("language", ["pt", "pt-BR", "PT", "pt_br"])
+def test_a_tag_that_begins_with_a_language_is_that_language(language: str) -> None:
+    text = "O Sr. Silva mora na Av. Paulista. Sim."
+    assert split(text, lambda: whole(language=language)) == ["O Sr. Silva mora na Av. Paulista.", "Sim."]
+
+
+def test_a_reply_without_capitals_is_cut_too() -> None:
+    assert split("sure, we do. come by at nine. bye.") == ["sure, we do.", "come by at nine.", "bye."]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["We have:", "1. Brushes", "2. Floss", "3. Paste"],
+        ["We have", "- brushes", "- floss", "Anything else?"],
+        ["Roses are red", "Violets are blue"],
+    ],
+)
+def test_a_line_is_a_sentence(lines: list[str]) -> None:
+    assert split("\n".join(lines)) == split("\n\n".join(lines)) == split("\n".join(lines), splitter) == lines
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["*Closed.*", "Come back **tomorrow.**", "Bye."],
+        ["彼は『はい。』と言った。", "そうです。"],
+        ["他说：“你好。你怎么样？”", "然后走了。"],
+    ],
+)
+def test_what_closes_a_sentence_stays_with_it(sentences: list[str]) -> None:
+    text = "".join(sentences) if sentences[0][0] != "*" else " ".join(sentences)
+    assert split(text, lambda: whole(language="ja")) == sentences
 
 
 def test_new_lines_and_double_spaces_become_one_space() -> None:
@@ -110,6 +160,11 @@ def test_a_quotation_that_is_never_closed_does_not_wait_for_ever() -> None:
         ("It costs 1,200,000 dollars at 10:30.", "It costs 1,200,000 dollars at 10:30."),
         ("No, sorry. We are closed.", "No, sorry."),
         ("当然可以没问题请稍等，我马上帮您查询。", "当然可以没问题请稍等，"),
+        ("当然可以，没问题，请稍等。", "当然可以，"),
+        ("물론입니다, 도와드리겠습니다.", "물론입니다,"),
+        ("بالطبع يمكنني، سأساعدك الآن.", "بالطبع يمكنني،"),
+        ("እንዴት ልርዳዎት፣ እባክዎ ይንገሩኝ።", "እንዴት ልርዳዎት፣"),
+        ("ကျေးဇူးပြုပြီး၊ ခဏစောင့်ပါ။", "ကျေးဇူးပြုပြီး၊"),
         ("สวัสดีครับคุณลูกค้า วันนี้เป็นอย่างไร", "สวัสดีครับคุณลูกค้า"),
     ],
 )
@@ -122,6 +177,13 @@ def test_only_the_first_sentence_is_cut_at_a_clause() -> None:
         "We are open.",
         "On Mondays, however, we are not.",
     ]
+
+
+def test_a_script_without_marks_is_not_spoken_word_by_word() -> None:
+    first, *others, _ = split("ตอนนี้เราเปิด แล้วครับผม ขอบคุณ มากครับ " * 8, splitter)
+    assert first == "ตอนนี้เราเปิด"
+    assert len(others) > 2
+    assert all(len(phrase) >= PHRASE for phrase in others)
 
 
 # --- how soon --------------------------------------------------------------------------------------------------------
@@ -164,6 +226,32 @@ def test_else_anywhere_but_before_an_accent() -> None:
     assert [len(piece) for piece in split(text, lambda: whole(max_chars=21))] == [20, 10]
 
 
+@pytest.mark.parametrize("letter", ["👩\u200d👧", "👋🏽"])
+def test_nor_within_an_emoji(letter: str) -> None:
+    assert set("".join(split(letter * 50, lambda: whole(max_chars=20))).split(letter)) == {""}
+    assert all(len(piece) % len(letter) == 0 for piece in split(letter * 50, lambda: whole(max_chars=20)))
+
+
+# --- what it costs ---------------------------------------------------------------------------------------------------
+
+
+def test_the_cost_of_a_token_does_not_grow_with_the_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    class Counting(Segmenter):
+        """Counts what is looked at."""
+
+        def sentences(self, text: str, *, capitals: bool = True) -> list[str]:
+            looked_at.append(len(text))
+            return super().sentences(text, capitals=capitals)
+
+    monkeypatch.setattr("voicegraph.processors.sentences.Segmenter", Counting)
+    words = 1000
+    run(speak(*[" word"] * words))
+    assert max(looked_at) <= 201
+    assert len(looked_at) < 1.2 * words
+
+
 # --- for any text at all ---------------------------------------------------------------------------------------------
 
 pieces = st.sampled_from(
@@ -203,27 +291,40 @@ pieces = st.sampled_from(
         "1. ",
         "😊",
         "x" * 30,
+        "*",
+        "」",
+        "『",
+        "ώρα;",
+        "។",
+        "ကျေး",
+        "۔",
+        "3. ",
+        "ул. ",
+        "👩\u200d👧",
     ]
 )
 texts = st.lists(pieces, max_size=30).map("".join) | st.text(max_size=80)
 limits = st.sampled_from([20, 40, 200])
 
 
-@given(texts, limits, st.booleans(), st.data())
-@example("J. \u2028A. B", 200, True, None)
+languages = st.sampled_from(["en", "de", "ru", "el", "zh", "th", "km"])
+
+
+@given(texts, limits, st.booleans(), languages, st.data())
+@example("J. \u2028A. B", 200, True, "en", None)
 def test_the_cutting_of_the_tokens_changes_nothing(
-    text: str, limit: int, early: bool, data: st.DataObject | None
+    text: str, limit: int, early: bool, language: str, data: st.DataObject | None
 ) -> None:
     def make() -> Splitter:
-        return splitter(first_clause=early, max_chars=limit)
+        return splitter(language, early, limit)
 
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=20)) if data else []
     assert split(text, make, cuts) == split(text, make) == split(text, make, range(len(text)))
 
 
-@given(texts, limits, st.booleans())
-def test_nothing_is_lost_or_added_and_nothing_is_too_long(text: str, limit: int, early: bool) -> None:
-    sentences = split(text, lambda: splitter(first_clause=early, max_chars=limit))
+@given(texts, limits, st.booleans(), languages)
+def test_nothing_is_lost_or_added_and_nothing_is_too_long(text: str, limit: int, early: bool, language: str) -> None:
+    sentences = split(text, lambda: splitter(language, early, limit))
     assert letters("".join(sentences)) == letters(text)
     assert all(0 < len(sentence) <= limit for sentence in sentences)
     assert all(sentence == " ".join(sentence.split()) for sentence in sentences)
@@ -285,6 +386,11 @@ def test_patience_is_a_setting() -> None:
 @pytest.mark.parametrize("text", ["Let me", "Ask Dr.", 'He said "yes.', "1."])
 def test_an_incomplete_one_waits(text: str) -> None:
     assert run(speak(text, 5.0, " Smith"))[0][0] == pytest.approx(5.0)
+
+
+def test_a_language_by_its_name_is_refused() -> None:
+    with pytest.raises(ValidationError, match="`pt-BR`, not `german`"):
+        node_type(Sentences).configure({"language": "german"})
 
 
 def test_a_limit_of_a_few_letters_is_refused() -> None:

@@ -52,6 +52,8 @@ async def _serve(vendor: Vendor, port: int, host: str, emulation: Emulation) -> 
     vendors = tuple(VENDORS) if vendor is Vendor.ALL else (vendor.value,)
     async with Emulators(vendors, backend=backend, faults=faults, host=host, port=port, ended=_tell) as emulators:
         terminal.notice(told(vendors, emulators.address, emulation.kind) + "; Ctrl-C stops it", style="")
+        if emulators.open_to_all:
+            terminal.notice("other machines are let in, with any key", style="yellow")
         for name, value in emulators.environment.items():
             typer.echo(f"export {name}={shlex.quote(value)}")
         await asyncio.Event().wait()

@@ -116,7 +116,7 @@ def _facts(kind: NodeType) -> Iterator[tuple[str, str]]:
         lacks = f"; not installed: {', '.join(missing)}" if missing else "; installed"
         yield "needs", (f'pip install "voicegraph[{kind.extra}]"' if kind.extra else ", ".join(kind.packages)) + lacks
     if kind.env:
-        yield "environment", ", ".join(kind.env)
+        yield "environment", ", ".join(kind.env) + (f"; none with `{kind.env_unless}`" if kind.env_unless else "")
     yield "defined in", kind.module
 
 
@@ -151,6 +151,9 @@ def _settings(target: Any, doc: str, prefix: str) -> Iterator[Setting]:
         hint = hints[field.name]
         shown = None if default is dataclasses.MISSING else _yaml(default, hint)
         yield Setting(prefix + field.name, _words(hint), shown, docs.get(field.name, ""))
+        parts = [part for part in get_args(hint) if dataclasses.is_dataclass(part)]
+        for part in parts if default is None else ():  # it may be left out as a whole
+            yield from _settings(part, part.__doc__ or "", f"{prefix}{field.name}.")
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
@@ -173,7 +176,8 @@ def _words(hint: Any) -> str:
         return f"list of {_words(parts[0])}"
     if origin in (dict, Mapping):
         return "mapping"
-    return getattr(hint, "__name__", str(hint))
+    name: str = getattr(hint, "__name__", str(hint))
+    return "mapping" if dataclasses.is_dataclass(hint) else name
 
 
 _WORDS: dict[Any, str] = {str: "text", bool: "true | false", types.NoneType: "null", Path: "path"}
@@ -223,7 +227,10 @@ def _documents(paragraph: str, names: set[str]) -> bool:
 def example(kind: NodeType) -> str:
     """The node in a graph file, with what it needs and what it would do anyway."""
     name = "line" if kind.line else re.sub(r"\W+", "_", kind.name.rpartition(".")[2]).strip("_") or "node"
-    shown = [s for s in settings_of(kind) if s.default is None or len(s.default) <= LONGEST_DEFAULT]
+    settings = list(settings_of(kind))
+    left_out = {s.name for s in settings if s.default == "null"}
+    settings = [s for s in settings if s.name.rpartition(".")[0] not in left_out]
+    shown = [s for s in settings if s.default is None or len(s.default) <= LONGEST_DEFAULT]
     if not shown:
         return f"nodes:\n  {name}: {kind.name}\n"
     lines = ["nodes:", f"  {name}:", f"    use: {kind.name}", "    with:"]

@@ -99,6 +99,11 @@ class Emulators:
         host = _EVERYWHERE.get(self._host, self._host)
         return f"[{host}]:{self._bound}" if ":" in host else f"{host}:{self._bound}"
 
+    @property
+    def open_to_all(self) -> bool:
+        """Other machines may come, on each address of this one."""
+        return self._host in _EVERYWHERE
+
     @cached_property
     def environment(self) -> dict[str, str]:
         """The variables that point the vendors' SDKs and our nodes at it, with keys that mean nothing."""

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from voicegraph.emulators.answers import Answer, Message, encode, for_ever
 from voicegraph.emulators.exchange import Exchange
@@ -84,7 +84,13 @@ class Socket(Answer):
         if isinstance(self.exchange.fault, HungClose):
             self.exchange.struck = True
             await for_ever()
+        if (reading := self._reading) is not None and reading is not asyncio.current_task():
+            reading.cancel()  # else aiohttp would not wait for the client's close, and reset the connection
+            await asyncio.wait([reading])
         await self.response.close(code=code, message=reason.encode())
+        if self.response.close_code not in (None, WSCloseCode.ABNORMAL_CLOSURE):
+            self.exchange.closed = self.response.close_code
+        self._inbox.put_nowait(None)
 
     async def _strike(self, fault: AnyFault) -> None:
         await super()._strike(fault)
@@ -103,22 +109,26 @@ class Socket(Answer):
 
     async def _read(self) -> None:
         """Takes all that comes from the client, even while a fault holds up the answer."""
-        while True:
-            message = await self.response.receive()
-            match message.type:
-                case WSMsgType.TEXT | WSMsgType.BINARY:
-                    self._receive(message.data)
-                case WSMsgType.PING if self.exchange.outcome != "struck":
-                    await self.response.pong(message.data)
-                case WSMsgType.PING | WSMsgType.PONG:
-                    pass
-                case WSMsgType.CLOSE:
-                    self.exchange.closed = message.data or NO_CODE
-                    await self._close(message.data or OK)
-                    break
-                case _:
-                    break
+        while await self._take(await self.response.receive()):
+            pass
         self._inbox.put_nowait(None)
+
+    async def _take(self, message: WSMessage) -> bool:
+        """Whether more may come."""
+        match message.type:
+            case WSMsgType.TEXT | WSMsgType.BINARY:
+                self._receive(message.data)
+            case WSMsgType.PING if self.exchange.outcome != "struck":
+                await self.response.pong(message.data)
+            case WSMsgType.PING | WSMsgType.PONG:
+                pass
+            case WSMsgType.CLOSE:
+                self.exchange.closed = message.data or NO_CODE
+                await self._close(message.data or OK)
+                return False
+            case _:
+                return False
+        return True
 
     def _receive(self, data: str | bytes) -> None:
         self.exchange.received += len(data.encode() if isinstance(data, str) else data)

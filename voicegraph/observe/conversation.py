@@ -65,7 +65,7 @@ class Conversation:
     utterances: how many were shown. taken_back: answers that were begun too early and given up unheard.
 
     replies: the session's. answered: how long the answer of a turn took, in seconds, once that is known. clock: the
-    loop's, if not given.
+    loop's, if not given. named: a node as it is told, by its name.
     """
 
     def __init__(
@@ -74,12 +74,14 @@ class Conversation:
         replies: Callable[[], Iterable[Reply]],
         answered: Callable[[int], float | None] = lambda turn: None,
         clock: Callable[[], float] | None = None,
+        named: Callable[[str], str] = str,
     ) -> None:
         self.utterances = 0
         self.taken_back = 0
         self._console = console
         self._replies = replies
         self._answered = answered
+        self._named = named
         self._clock = clock or asyncio.get_running_loop().time
         self._began = self._clock()
         self._open: list[Utterance | Answer] = []
@@ -151,7 +153,8 @@ class Conversation:
         """Told at once. One that ends the call is told by whoever runs it."""
         if not error.fatal:
             head = self._who(self._clock(), "fault", "red")
-            self._console.print(head, Text(_clean(f"{error.node}: {error.message}")), sep="  ", soft_wrap=True)
+            told = f"{self._named(error.node)}: {error.message}"
+            self._console.print(head, Text(_clean(told)), sep="  ", soft_wrap=True)
 
     def _on_turn(self, turn: UserTurn) -> None:
         if not turn.speculative:

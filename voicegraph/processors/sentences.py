@@ -5,29 +5,30 @@ from __future__ import annotations
 
 import asyncio
 import re
-import unicodedata
-from collections.abc import AsyncIterator, Callable, Iterator
-from importlib import import_module
+from collections.abc import AsyncIterator, Iterator
+from unicodedata import category, east_asian_width
 
 from voicegraph.durations import Duration
 from voicegraph.frames import Sentence, Token
 from voicegraph.node import node
+from voicegraph.providers.segmenting import STOPS, WIDE, Segmenter
 
-_WIDE = "。！？．｡…，、：；"
-"""Marks of scripts without spaces: what follows them follows at once."""
-_NEXT_WORD = re.compile(rf"(?<=[\s{_WIDE}])[^\w\s]*\w")
+_NEXT_WORD = re.compile(rf"(?<=[\s{WIDE}{STOPS}])[^\w\s]*\w")
 """Up to the first letter of a word: that is when it shows whether something ended before it."""
 _UNSTOPPED = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
 """Thai, Lao, Burmese, Khmer: phrases and sentences end with a space and no mark."""
 _PHRASE = re.compile(rf"(?<={_UNSTOPPED})\s+(?={_UNSTOPPED})")
-_CLAUSE = re.compile(rf"[,;:–—][\"'”’)\]]?\s+|\s[-–—]+\s+|[，、：；]|{_PHRASE.pattern}")
-_OPEN = re.compile(r"""(^|[\s(\[])["“«„](?=\S)[^"”“»]*$|[(\[「『（](?=\S)[^)\]」』）]*$""")
-"""A quotation or bracket without its end, which may belong to the same sentence."""
-_OPENER = re.compile(r"(?<=\s)[\"“«„(\[「『（¿¡]+$")
-_WORD = re.compile(r"\w")
+_CLAUSE = re.compile(rf"[,;:–—،؛፣፤፥၊][\"'”’)\]]?\s+|\s[-–—]+\s+|[，、：；]|{_PHRASE.pattern}")
 _SPACES = re.compile(r"\s+")
-_LIST_MARK = re.compile(r"\s*(\(?(\d{1,3}|[A-Za-z])[.)]|[-*•])\s*")
+_LETTER = re.compile(r"[^\W\d_]")
+_JOINER = "\u200d"
+"""Puts emojis, and letters of Indian scripts, together."""
+_HANGERS_ON = ("Mn", "Mc", "Me", "Cf", "Sk")
+"""Categories of what belongs to the letter before: accents, vowel signs, joiners, the colours of emojis."""
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*")
 
+PHRASE = 40
+"""Letters that a phrase has at least, behind the first, in a script whose phrases end with no more than a space."""
 SHORTEST_LIMIT = 20
 """Least `max_chars`."""
 
@@ -35,26 +36,27 @@ SHORTEST_LIMIT = 20
 class Splitter:
     """Text in, in pieces of any size; sentences out. Where it cuts depends on the text, not on the pieces.
 
-    Sentences are found by sentencex, which knows the abbreviations of some 300 languages. For the fields see the node.
+    For the fields see the node.
     """
 
     def __init__(self, language: str, *, first_clause: bool, min_first_chars: int, max_chars: int) -> None:
-        self._segment: Callable[[str, str], list[str]] = import_module("sentencex").segment  # it has no type stubs
-        self._language = language
+        self._segmenter = Segmenter(language)
         self._early = _CLAUSE if first_clause else _PHRASE
         self._least = min_first_chars
         self._most = max_chars
         self._text = ""
         self._searched = 0
+        self._capitals: bool | None = None  # whether the reply begins with one, as far as it is known
 
     def feed(self, text: str) -> Iterator[str]:
         """The sentences that are certainly complete now."""
         # One space character is as good as another, and sentencex 1.0 fails on those of several bytes.
         self._text = (self._text + re.sub(r"[^\S\n]", " ", text)).lstrip()
+        if self._capitals is None and (letter := _LETTER.search(self._text)):
+            self._capitals = not letter[0].islower()
         while end := self._next_decision():
             self._searched = end
-            cut = self._cut(self._text[:end])
-            if cut:
+            if cut := self._cut(self._text[:end]):
                 yield self._take(cut)
 
     def flush(self) -> Iterator[str]:
@@ -65,24 +67,22 @@ class Splitter:
     @property
     def rests(self) -> bool:
         """The text so far ends as a sentence does, so it may be spoken if nothing comes for a while."""
-        return bool(self._text) and len(self._sentences(f"{self._text} x")) > 1 and not _OPEN.search(self._text)
+        return not self._text[-1:].isalnum() and len(self._sentences(f"{self._text} X")) > 1
 
     def _next_decision(self) -> int:
         """The end of the shortest text, longer than what was looked at, that may tell something new; 0 if none does."""
-        found = _NEXT_WORD.search(self._text, self._searched)
-        end = found.end() if found else 0
         too_long = self._most + 1
-        if self._searched < too_long <= len(self._text) and not 0 < end <= too_long:
-            return too_long
-        return end
+        if found := _NEXT_WORD.search(self._text, self._searched, too_long):
+            return found.end()
+        return too_long if self._searched < too_long <= len(self._text) else 0
 
     def _cut(self, text: str) -> int:
         """Where to cut a text that has just begun a new word, or grown too long; 0 for nowhere yet."""
         first, *more = self._sentences(text)
-        if more and not _OPEN.search(first):
+        if more:
             return len(first)
         for match in self._early.finditer(text):
-            if len(text[: match.end()].strip()) >= self._least:
+            if _breath(text[: match.end()].strip()) >= self._least:
                 return match.end()
         return self._fit(text) if len(text) > self._most else 0
 
@@ -93,37 +93,33 @@ class Splitter:
             if ends:
                 return ends[-1]
         end = self._most
-        while end > 1 and unicodedata.category(text[end])[0] in "MC":  # an accent or a joiner belongs to its letter
+        while end > 1 and (category(text[end]) in _HANGERS_ON or text[end - 1] == _JOINER):
             end -= 1
         return end
 
     def _sentences(self, text: str) -> list[str]:
-        """The text in sentences; what has no word, and the mark of a list's entry, is not one by itself."""
-        sentences = [""]
-        for part in self._segment(self._language, text):
-            last = sentences[-1]
-            if not last or not _WORD.search(part) or _LIST_MARK.fullmatch(last):
-                sentences[-1] += part
-            else:
-                opener = _OPENER.search(last)  # of the next sentence, but taken for the end of the last
-                start = opener.start() if opener else len(last)
-                sentences[-1:] = last[:start], last[start:] + part
-        return sentences
+        return self._segmenter.sentences(text, capitals=self._capitals is not False)
 
     def _take(self, end: int) -> str:
         taken, self._text = self._text[:end], self._text[end:].lstrip()
         self._searched = 0
-        self._early = _PHRASE
+        self._early, self._least = _PHRASE, PHRASE
         return " ".join(taken.split())
+
+
+def _breath(text: str) -> int:
+    """Its letters; one of Chinese, Japanese or Korean is a syllable, and so counts as two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 @node("sentences")
 class Sentences:
     """Gathers the tokens of a reply into sentences, each given as soon as the next one begins.
 
-    language: of the reply, as an ISO 639 code. first_clause: give the first clause of a reply, if it has
-    `min_first_chars`, without waiting for its sentence to end: the caller hears the answer sooner. max_chars: cut what
-    is longer, between clauses or words. patience: if a sentence seems complete and no more text comes for so long, as
+    language: of the reply, as an ISO 639 code such as `de`: it says which words with a full stop are abbreviations.
+    first_clause: give the first clause of a reply, if it has `min_first_chars` (a Chinese, Japanese or Korean letter
+    counts as two), without waiting for its sentence to end: the caller hears the answer sooner. max_chars: cut what is
+    longer, between clauses or words. patience: if a sentence seems complete and no more text comes for so long, as
     when a tool is called, it is given.
     """
 
@@ -136,6 +132,8 @@ class Sentences:
     def __post_init__(self) -> None:
         if self.max_chars < SHORTEST_LIMIT:
             raise ValueError(f"max_chars is {SHORTEST_LIMIT} or more: the voice is to speak in phrases, not in words")
+        if not _LANGUAGE.fullmatch(self.language):
+            raise ValueError(f"language is a code such as `en`, `de` or `pt-BR`, not `{self.language}`")
 
     async def speak(self, tokens: AsyncIterator[Token]) -> AsyncIterator[Sentence]:
         splitter = Splitter(
