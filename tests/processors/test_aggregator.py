@@ -7,9 +7,10 @@ import pytest
 from tests.engine.calls import plan
 from tests.processors.talks import Halting, Line, guessed, held, said, speaking, started, stopped, talk
 from voicegraph import Message, SpeechStarted, SpeechStopped, Transcript, UserTurn, node
-from voicegraph.processors.aggregator import LOOK, Aggregator
+from voicegraph.processors.aggregator import Aggregator
 from voicegraph.turn_taking.barge_in import BargeIn
 from voicegraph.turn_taking.end_of_turn import FINAL_WAIT
+from voicegraph.turn_taking.idle import LOOK
 
 
 @node("test.sink")
@@ -118,7 +119,8 @@ def test_speech_takes_a_speculative_turn_back_unheard() -> None:
 
 def test_a_cough_does_not_cost_the_caller_the_answer() -> None:
     call = talk(started(), 1.0, stopped(), 0.1, said("hello"), 0.2, started(), 0.1, stopped(), 3.0, speculate=True)
-    assert call.kinds == ["hello?", "Interrupt", "hello"]
+    assert call.kinds == ["hello?", "Commit"]
+    assert call.wait(SpeechStopped, "Commit") == pytest.approx(0.5)
 
 
 def test_speech_for_long_enough_interrupts_and_the_history_holds_what_was_heard() -> None:

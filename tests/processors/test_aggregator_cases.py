@@ -33,8 +33,10 @@ def collide(offset: float, *, pause_first: bool) -> Talk:
 @pytest.mark.parametrize("offset", [-0.02, -0.01, 0.0])
 def test_a_caller_who_goes_on_before_hearing_the_agent_has_one_turn(offset: float, pause_first: bool) -> None:
     call = collide(offset, pause_first=pause_first)
-    assert call.kinds == ["I would like", "Interrupt", "I would like a table"]
-    assert call.wait(SpeechStarted, "Interrupt") == 0
+    assert call.kinds == ["I would like", "Pause", "Interrupt", "I would like a table"]
+    assert call.wait(SpeechStarted, "Pause") == 0
+    assert call.wait(SpeechStarted, "Interrupt") == pytest.approx(0.25 - 0.064)
+    assert call.session.reply(1).heard_seconds == pytest.approx(offset + 0.064)
     assert call.turns[1].messages == (Message("user", "I would like a table"),)
 
 
@@ -133,7 +135,7 @@ def test_an_interrupt_while_a_tool_runs_cancels_it(brain: Any, interrupt: Any) -
 @pytest.mark.parametrize("brain", [LooksUp, Asks])
 def test_speech_before_the_tool_is_done_is_the_same_turn_going_on(brain: Any) -> None:
     call = with_tool(*speaking(1.0), started(at=5.0), 1.0, stopped(at=6.0), said("and goodbye", 5.0), 9.0, brain=brain)
-    assert call.kinds == ["hello", "Interrupt", "hello and goodbye"]
+    assert call.kinds == ["hello", "Pause", "Interrupt", "hello and goodbye"]
     assert [reply.heard for reply in call.session.replies()] == ["", "Found hello and goodbye."]
 
 
@@ -176,7 +178,7 @@ def test_two_interrupts_the_second_before_the_second_reply_is_heard(interrupt: A
     call = talk(*speaking(0.4), started(at=5.0), 0.3, stopped(at=5.3), said("wait", 5.0), 0.5,
                 started(at=6.0), 0.5, stopped(at=6.5), said("stop", 6.0), 9.0, interrupt=interrupt)  # fmt: skip
     paused = ["Pause"] * interrupt["pause_first"]
-    assert call.kinds == ["hello", *paused, "Interrupt", "wait", "Interrupt", "wait stop"]
+    assert call.kinds == ["hello", *paused, "Interrupt", "wait", "Pause", "Interrupt", "wait stop"]
     heard = "word0 word1 word2 word3—" if interrupt["pause_first"] else "word0 word1 word2 word3 word4 word5—"
     assert [message.content for message in call.turns[2].messages] == ["hello", heard, "wait stop"]
     assert [turn for turn, _, _ in call.line.sounds] == [1, 3]

@@ -121,10 +121,10 @@ def test_a_greeting_that_is_not_yet_heard_is_not_paused() -> None:
     assert done.kinds == ["Interrupt", "hello"]
 
 
-def test_what_is_not_yet_heard_is_taken_back_and_not_paused() -> None:
+def test_what_is_held_for_speculation_is_not_paused() -> None:
     held = talk(started(), 1.0, stopped(), said("hello"), 0.2, started(), 0.1, stopped(), 9.0,
                 speculate=True, interrupt={"pause_first": True})  # fmt: skip
-    assert held.kinds == ["hello?", "Interrupt", "hello"]
+    assert held.kinds == ["hello?", "Commit"]
 
 
 def test_a_turn_that_is_held_while_a_greeting_is_paused_is_taken_back() -> None:

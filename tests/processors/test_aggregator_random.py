@@ -1,4 +1,7 @@
-"""The aggregator under random events: no pause is left in force, no word is lost or answered twice, nothing raises."""
+"""The aggregator under random events: no pause is left in force, no word is lost or answered twice, nothing raises.
+
+Nor is an answer taken back for a sound where that takes words, or a caller asked who is not idle.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 from hypothesis import given, settings
@@ -15,6 +19,7 @@ from msgspec.structs import force_setattr
 from voicegraph import (
     Call,
     Commit,
+    Dtmf,
     EndOfTurn,
     Frame,
     Interrupt,
@@ -31,6 +36,7 @@ from voicegraph.node import node_type
 from voicegraph.processors.aggregator import Aggregator, Heard
 from voicegraph.testing.virtual import run_virtual
 from voicegraph.turn_taking.barge_in import LONGEST
+from voicegraph.turn_taking.idle import GOODBYES
 
 SLACK = 1e-6
 
@@ -51,12 +57,25 @@ class Entry:
 
 
 class FakeCall:
-    """A call whose replies are heard as time goes by, and which checks all that is decided."""
+    """A call whose replies are heard as time goes by, and which checks all that is decided.
 
-    def __init__(self) -> None:
+    stirred: when the caller last did anything. words_at: and said a word, be it guessed. asked: what they were asked
+    since they did. over: the agent hung up.
+    """
+
+    def __init__(self, aggregator: Aggregator, *, pausable: bool) -> None:
+        self.line = SimpleNamespace(pause=None) if pausable else SimpleNamespace()
         self.entries: list[Entry] = []
         self.turns: list[UserTurn] = []  # those that stand
         self.paused_at: float | None = None
+        self.stirred = self.words_at = 0.0
+        self.caller_speaks = False
+        self.asked: list[str] = []
+        self.over = False
+        self.config = aggregator
+        self._given_at = 0.0
+        self._quiet_since = 0.0
+        self._parting = False
         self._now = 0.0
 
     # what the aggregator asks
@@ -78,14 +97,33 @@ class FakeCall:
         self._play()
         return any(not entry.over for entry in self.entries)
 
+    def say(self, text: str) -> None:
+        """Of the aggregator: to a caller who is idle."""
+        idle = self.config.idle
+        assert idle, "nobody is to be asked"
+        assert not self.speaking(), "the agent speaks"
+        assert not self.caller_speaks, "the caller speaks"
+        assert self.now() - max(self.stirred, self._quiet_since) >= idle.after - SLACK, "the caller had no time"
+        self.asked.append(text)
+        assert self.asked == [*[idle.say] * idle.times, *[idle.goodbye] * GOODBYES][: len(self.asked)]
+        self.entries.append(Entry(self.now(), 2.0))
+
+    def hang_up(self, reason: str, *, after_speaking: bool) -> None:
+        assert self.config.idle
+        assert len(self.asked) > self.config.idle.times, "the caller was not told"
+        self._parting = after_speaking
+        self._play()
+
     # what happens to it
 
-    def say(self, seconds: float = 2.0) -> None:
+    def someone_says(self) -> None:
+        """Not the aggregator."""
         self._play()
-        self.entries.append(Entry(self.now(), seconds))
+        self.entries.append(Entry(self.now(), 2.0))
 
     def interrupt(self) -> None:
         self._play()
+        self._parting = False
         for entry in self.entries:
             entry.interrupted = not entry.over or entry.interrupted
         self.paused_at = None
@@ -96,6 +134,7 @@ class FakeCall:
         match decision:
             case UserTurn():
                 assert self.paused_at is None, "a turn into a pause"
+                self._given_at = self.now()
                 self.entries.append(Entry(self.now() + 0.3, 4.0, held=decision.speculative))
                 force_setattr(decision, "turn", len(self.entries))
                 self.turns.append(decision)
@@ -107,11 +146,13 @@ class FakeCall:
             case Interrupt():
                 assert self.speaking(), "an interrupt of nothing"
                 if decision.reason == "the caller went on":
+                    sound = self.config.interrupt.min_words == 0 and not self.config.interrupt.ignore
+                    assert sound or self.words_at >= self._given_at, "taken back for a mere sound"
                     assert not self.reply(self.turns.pop().turn).heard, "taken back after a word of it"
                 self.interrupt()
             case Pause():
                 assert self.paused_at is None, "paused twice"
-                assert any(entry.heard and not entry.over for entry in self.entries), "nothing to pause"
+                assert any(not (entry.over or entry.held) for entry in self.entries), "nothing to pause"
                 self.paused_at = self.now()
             case Resume():
                 assert self.paused_at is not None, "resumed what was not paused"
@@ -124,6 +165,14 @@ class FakeCall:
         """Time has passed: replies are heard one after another."""
         now = self.now()
         at, self._now = self._now, now
+        live = [entry for entry in self.entries if not entry.over]
+        self._listen(at, now)
+        if live:
+            self._quiet_since = now
+        if self._parting and all(entry.over for entry in self.entries):
+            self.over = True
+
+    def _listen(self, at: float, now: float) -> None:
         for entry in self.entries:
             if entry.over:
                 continue
@@ -166,12 +215,16 @@ class Caller:
         at = self.call.now()
         match event.split():
             case ["started", passed]:
+                self.call.caller_speaks, self.call.stirred = True, at
                 return SpeechStarted(max(0.0, at - float(passed)), noticed=at)
             case ["stopped", passed]:
+                self.call.caller_speaks = False
                 return SpeechStopped(max(0.0, at - float(passed)), noticed=at)
             case ["judged", probability, ago]:
+                self.call.caller_speaks &= not self.call.config.end_of_turn.at_once  # else it is the end of that
                 return EndOfTurn(max(0.0, at - float(ago)), float(probability))
             case ["guess", count]:
+                self.call.stirred = self.call.words_at = at
                 words = [f"guess{number}" for number in range(int(count))]
                 return Transcript(" ".join(words), final=False, start=self.utterance + 1.0)
             case ["final", count]:
@@ -181,24 +234,35 @@ class Caller:
             case ["more", count]:
                 return self._final(int(count))
             case ["okay"]:
+                self._speak()
                 return Transcript("Okay.", start=None)
+            case ["key"]:
+                self._speak()
+                return Dtmf("1")
             case ["say"]:
-                self.call.say()
+                self.call.someone_says()
             case _:
                 self.call.interrupt()
         return None
 
+    def _speak(self) -> None:
+        """The caller is surely there."""
+        self.call.stirred = self.call.words_at = self.call.now()
+        self.call.asked.clear()
+
     def _final(self, count: int) -> Transcript:
+        if count:
+            self._speak()
         new = [f"word{len(self.said) + number}" for number in range(count)]
         self.said += new
         self.last = [*self.last, *new]
         return Transcript(" ".join(self.last), start=float(self.utterance))
 
 
-async def hold(config: dict[str, Any], script: list[tuple[float, str]]) -> tuple[FakeCall, Caller]:
-    """A call with these events."""
+async def hold(config: dict[str, Any], script: list[tuple[float, str]], pausable: bool) -> tuple[FakeCall, Caller]:
+    """A call with these events. pausable: its line can fall silent."""
     aggregator = node_type(Aggregator).configure(config)
-    call, frames = FakeCall(), Frames()
+    call, frames = FakeCall(aggregator, pausable=pausable), Frames()
     caller = Caller(call)
     give_call(aggregator, cast(Call, call))
 
@@ -206,6 +270,9 @@ async def hold(config: dict[str, Any], script: list[tuple[float, str]]) -> tuple
         for step in spread(script):
             if not isinstance(step, str):
                 await asyncio.sleep(step)
+                call.speaking()  # the ledger keeps up
+                if call.over:
+                    break
             elif (frame := caller.do(step)) is not None:
                 frames.queue.put_nowait(frame)
         frames.queue.put_nowait(None)
@@ -221,7 +288,7 @@ async def hold(config: dict[str, Any], script: list[tuple[float, str]]) -> tuple
 
 EVENTS = """
     started 0, started 0.1, started 0.3, stopped 0, stopped 0.1, guess 1, guess 2, final 0, final 1, final 3, more 0,
-    more 1, okay, judged 1 0, judged 1 0.2, judged 0.1 0.2, judged 1 2, say, interrupt,
+    more 1, okay, judged 1 0, judged 1 0.2, judged 0.1 0.2, judged 1 2, say, interrupt, key,
     started 0.1; 0.8; guess 1; 0.4; stopped 0.1; 0.2; final 3, started 0.1; 0.1; stopped 0.1; 0.2; final 1,
     started 0.1; 1; stopped 0.1; 0.1; judged 1 0.2; final 2, started 0.1; 0.1; stopped 0.1, guess 1; 0.3; final 2,
     started 0.1; 0.2; stopped 0.1; 0.1; okay, guess 1; 0.3; guess 2; 0.3; final 3; 0.2; judged 1 0.2
@@ -242,6 +309,8 @@ def spread(script: list[tuple[float, str]]) -> Iterator[float | str]:
                 yield event
 
 
+IDLE = [None, {"after": "400.7ms", "times": 1}, {"after": "2000.7ms"}, {"after": "1000.7ms", "times": 0}]
+"""Times at which nothing else happens: which of two things of the same moment comes first does not matter."""
 CONFIGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "end_silence": st.sampled_from(["0s", "100ms", "500ms"]),
@@ -256,14 +325,15 @@ CONFIGS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             }
         ),
         "history": st.integers(0, 3),
+        "idle": st.sampled_from(IDLE),
     }
 )
 
 
 @settings(max_examples=400, deadline=None)
-@given(CONFIGS, SCRIPTS)
-def test_whatever_happens(config: dict[str, Any], script: list[tuple[float, str]]) -> None:
-    call, caller = run_virtual(hold(config, script))
+@given(CONFIGS, SCRIPTS, st.booleans())
+def test_whatever_happens(config: dict[str, Any], script: list[tuple[float, str]], pausable: bool) -> None:
+    call, caller = run_virtual(hold(config, script, pausable))
     assert call.paused_at is None, "a pause is left in force"
     assert not any(entry.held and not entry.interrupted for entry in call.entries), "a turn is left held"
     answered = Counter(word for turn in call.turns for word in turn.text.split() if word.startswith("word"))

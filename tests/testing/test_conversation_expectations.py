@@ -124,7 +124,8 @@ def test_a_test_that_makes_nodes_fail_need_not_count(tmp_path: Path) -> None:
 def test_a_fault_that_ends_the_call(tmp_path: Path) -> None:
     steps = '- fault: {node: stt, kind: error}\n- caller: "Hello"\n'
     assert told(run(call_file(tmp_path, steps, "{ended: fault}"))) == []
-    ((code, _, message),) = told(run(call_file(tmp_path, f"{steps}- agent: Hello.")))
+    curt = f"{GRAPH}watchdog: {{goodbye: null}}\n"
+    ((code, _, message),) = told(run(call_file(tmp_path, f"{steps}- agent: Hello.", graph=curt)))
     assert code == "call-ended"
     assert message.startswith("the call ended before this: stt: ScriptedFault")
 

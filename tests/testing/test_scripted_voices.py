@@ -114,7 +114,7 @@ def test_an_entry_may_ask_for_a_tool_and_say_what_it_gave() -> None:
     asked = run_node(ScriptedLLM, UserTurn("Book it."), ToolResult("call-1", "at nine"), with_={"says": [line]})
     (call,) = of(ToolCall, asked)
     assert (call.id, call.name, call.arguments) == ("call-1", "book", '{"day":"Monday"}')
-    assert "".join(token.text for token in of(Token, asked)) == "Let me see.Done: at nine"
+    assert "".join(token.text for token in of(Token, asked)) == "Let me see. Done: at nine"
 
 
 # --- the voice ------------------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ nodes:
   boss: test.stand.boss
   llm: vendor.llm
   sentences: sentences
-  tts: {use: vendor.tts, with: {speed: 1.5}, recover: {timeout: 500ms, fallback: backup}}
+  tts: {use: vendor.tts, cache: true, with: {speed: 1.5}, recover: {timeout: 500ms, fallback: backup}}
   backup: {use: vendor.tts, with: {rate: 16000}}
 flow:
   - line -> clean -> stt -> boss -> llm -> sentences -> tts -> line
@@ -181,6 +181,9 @@ def test_every_node_that_needs_something_is_replaced_and_no_other() -> None:
     assert list(stood_in.nodes) == list(plan.nodes)
     assert (stood_in.edges, stood_in.standby_edges) == (plan.edges, plan.standby_edges)
     assert stood_in.nodes["tts"].recover is plan.nodes["tts"].recover is not None
+    assert stood_in.nodes["tts"].cache
+    assert (stood_in.phrases, stood_in.watchdog) == (plan.phrases, plan.watchdog)
+    assert plan.phrases
 
 
 def test_rates_and_settings_that_mean_the_same_stay() -> None:

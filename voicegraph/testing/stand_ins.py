@@ -126,7 +126,7 @@ _ROLES = (
     _Role(Audio, Transcript, ScriptedSTT, ("partials", "join")),
     _Role(Audio, SpeechStarted, ScriptedVAD, ("min_speech", "min_silence"), also=frozenset({SpeechStopped})),
     _Role(Audio, EndOfTurn, ScriptedJudge, also=frozenset()),
-    _Role(UserTurn, Token, ScriptedLLM),
+    _Role(UserTurn, Token, ScriptedLLM, ("tools",)),
     _Role(Sentence, TTSAudio, ScriptedTTS, ("speed",)),
     _Role(Audio, Audio, ScriptedResample, also=frozenset({TTSAudio})),
     _Role(TTSAudio, TTSAudio, ScriptedResample, also=frozenset({Audio})),

@@ -19,6 +19,11 @@ class Dialogue:
         self._past = History(history)
         self._held = False
 
+    @property
+    def held(self) -> bool:
+        """Whether the last turn is only thought to be over, so that its answer waits to be heard."""
+        return self._held and self.last is not None
+
     def close(self, replies: Iterable[Reply], *, speculative: bool) -> UserTurn | None:
         """The turn that the caller's words make; None if they are no more than what was answered before.
 

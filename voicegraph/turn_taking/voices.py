@@ -42,6 +42,10 @@ class CallerVoice:
         """How long the caller has spoken."""
         return now - self._began
 
+    def silence(self, now: float) -> float:
+        """How long the caller has been silent."""
+        return now - self._quiet_since
+
     @property
     def speaks_since(self) -> float | None:
         """None while the caller is silent."""
@@ -96,6 +100,13 @@ class AgentVoice:
         reply = self._call.reply(turn.turn)
         return not (reply.over or reply.interrupted or reply.heard or reply.heard_seconds > passed + SLACK)
 
+    def wordless(self, turn: UserTurn | None) -> bool:
+        """Whether the answer to a turn is on its way, and no whole word of it has been heard."""
+        if turn is None:
+            return False
+        reply = self._call.reply(turn.turn)
+        return not (reply.over or reply.interrupted or reply.heard)
+
     def nearly_done(self) -> bool:
         """Whether what is being said is about to end."""
         return all(reply.ended and reply.seconds - reply.heard_seconds < LAST_WORDS for reply in self.replies())
@@ -104,9 +115,23 @@ class AgentVoice:
         """Whether a turn is answered, and nobody has interrupted that."""
         return turn is not None and not self._call.reply(turn.turn).interrupted
 
+    @property
+    def pausable(self) -> bool:
+        """Whether the line can fall silent and speak on."""
+        return hasattr(self._call.line, "pause")
+
     def pause(self) -> bool:
         """Pauses what the caller hears. Returns whether there is something, and it was not paused already."""
-        voice = next((reply.turn for reply in self.replies() if reply.heard_seconds), None)
+        return self._pause(next((reply.turn for reply in self.replies() if reply.heard_seconds), None))
+
+    def hold(self, turn: UserTurn | None) -> bool:
+        """Pauses the answer to a turn, of which at most a first sound was heard; not while anything else is heard."""
+        if turn is None or not self.pausable:
+            return False
+        others = any(reply.heard_seconds for reply in self.replies() if reply.turn != turn.turn)
+        return not others and self._pause(turn.turn)
+
+    def _pause(self, voice: int | None) -> bool:
         if voice is None or self._holds() or self._call.now() < self._undisturbed_until:
             return False
         self._paused = Paused(voice, self._call.now())

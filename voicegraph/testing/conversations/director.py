@@ -107,6 +107,7 @@ class Director:
         self._at = len(steps)
         with suppress(CallEnded):
             await self._until_done(steps[-1], "the agent was not done with its answer")
+        await self.line.tick()  # an agent that hangs up when it has spoken does so before the caller
         self._check(last=True)
 
     @property

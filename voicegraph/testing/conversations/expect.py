@@ -9,24 +9,15 @@ from typing import Any, NamedTuple
 
 from voicegraph.durations import format_duration
 from voicegraph.frames import Message
-from voicegraph.graph.source import Span
 from voicegraph.graph.tree import Map, Tree, is_null
 from voicegraph.graph.wording import quote
 from voicegraph.observe.turns import TurnTimes
-from voicegraph.testing.conversations import expected, shapes
+from voicegraph.testing.conversations import dead_air, expected, recovered, shapes
 from voicegraph.testing.conversations.expected import FrameCount, Line
-from voicegraph.testing.conversations.happened import By, Happened, Spoken
+from voicegraph.testing.conversations.happened import By, Finding, Happened, Spoken
 from voicegraph.testing.conversations.model import Expected
 from voicegraph.testing.conversations.shapes import Comparison, Reading
 from voicegraph.testing.conversations.wording import CUT, OPEN, begins, has_phrase, said, words_of
-
-
-class Finding(NamedTuple):
-    """An expectation that was not met. place: of the part of it that was not; None for all of it."""
-
-    message: str
-    hint: str = ""
-    place: Span | None = None
 
 
 def _worst(
@@ -127,6 +118,12 @@ def _check_ended(by: By, call: Happened) -> Iterator[Finding]:
         yield Finding(f"the call was ended by {_ENDED[call.ended]}", _faults(call))
 
 
+def _check_transferred(to: str, call: Happened) -> Iterator[Finding]:
+    if call.transferred != to:
+        where = f"to {quote(call.transferred)}" if call.transferred else "to nobody"
+        yield Finding(f"the caller was put through {where}")
+
+
 def _check_duration(limit: Comparison, call: Happened) -> Iterator[Finding]:
     if not limit.holds(call.seconds):
         yield Finding(f"the call lasted {call.seconds:.2f} s, not {limit.written}")
@@ -162,10 +159,13 @@ EXPECTATIONS: dict[str, Kind] = {
     "said": Kind(expected.lines, _check_texts("the agent said", lambda reply: reply.said)),
     "never": Kind(expected.lines, _check_never),
     "frames": Kind(expected.frames, _check_frames),
+    "recovery": Kind(recovered.read, recovered.check),
+    "dead_air": Kind(expected.value(shapes.of_time), dead_air.check),
     "interrupts": Kind(expected.value(shapes.of_number), _number("interrupt", _interrupts)),
     "errors": Kind(expected.value(shapes.of_number), _number("fault", lambda call: len(call.faults))),
     "history": Kind(expected.history, _check_history),
     "ended": Kind(expected.value(expected.who), _check_ended),
+    "transferred": Kind(expected.value(shapes.text), _check_transferred),
     "duration": Kind(expected.value(shapes.of_time), _check_duration),
 }
 

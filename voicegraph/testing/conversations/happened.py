@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from voicegraph.graph.source import Span
 from voicegraph.observe.turns import TurnTimes
 from voicegraph.testing.conversations.record import Record
 
@@ -28,7 +29,7 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """A call that is over. seconds: it lasted. ended: by whom."""
+    """A call that is over. seconds: it lasted. ended: by whom. transferred: to whom the caller was put through."""
 
     seconds: float
     ended: By
@@ -36,3 +37,12 @@ class Happened:
     times: Sequence[TurnTimes]
     record: Record
     faults: Sequence[tuple[str, BaseException]]
+    transferred: str = ""
+
+
+class Finding(NamedTuple):
+    """An expectation that was not met. place: of the part of it that was not; None for all of it."""
+
+    message: str
+    hint: str = ""
+    place: Span | None = None

@@ -16,7 +16,6 @@ from voicegraph.graph.model import GraphFile, Word, WrittenNode
 from voicegraph.graph.source import Unreadable, read_source
 from voicegraph.graph.tree import Map, Scalar, Seq, Tree, is_null, read_tree
 from voicegraph.graph.wording import did_you_mean, listed, quote
-from voicegraph.node import NodeType
 from voicegraph.testing.conversations import shapes
 from voicegraph.testing.conversations.expect import read_expected
 from voicegraph.testing.conversations.model import Case, Fault, Suite
@@ -151,7 +150,7 @@ def _load(graph: Word, sets: tuple[str, ...], report: Report) -> Plan | None:
 def _stand_in(plan: Plan, graph: Word, real: Sequence[Word], settings: Map | None, reading: Reading) -> Plan | None:
     """The plan with scripted nodes in it; None if one has no stand-in, which the report then explains."""
     for word in real:
-        _check_ready(word, _nodes(plan)[word.text].kind, reading.report)
+        _check_ready(word, _nodes(plan)[word.text], reading.report)
     names = {word.text for word in real}
     try:
         standing_in = stand_ins(plan, real=names)
@@ -180,12 +179,13 @@ def _settings(settings: Map, plan: Plan, standing_in: Plan, reading: Reading) ->
     return {} if report.failed else {name: node.config for name, node in nodes.items()}
 
 
-def _check_ready(word: Word, kind: NodeType, report: Report) -> None:
+def _check_ready(word: Word, node: PlannedNode, report: Report) -> None:
     """What is to be itself has what it needs."""
+    kind = node.kind
     if missing := kind.missing_packages():
         hint = f'pip install "voicegraph[{kind.extra}]"' if kind.extra else f"pip install {' '.join(missing)}"
         report.error("missing-package", f"`{kind.name}` needs {listed(missing)}", word.span, hint)
-    for variable in kind.env:
+    for variable in kind.variables(node.config):
         if not os.environ.get(variable):
             message = f"`{kind.name}` needs the environment variable `{variable}`"
             report.error("missing-variable", message, word.span, f"export {variable}=...")

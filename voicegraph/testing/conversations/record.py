@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from voicegraph.call import Reply
+from voicegraph.call import SLACK, Reply
+from voicegraph.durations import format_duration
 from voicegraph.frames import (
     Audio,
     Error,
     Frame,
     Interrupt,
     Pause,
+    Recovery,
     Resume,
     Sentence,
     Token,
@@ -44,7 +46,8 @@ class Record:
 
     counts: frames by giver and type. events: for people, but for what the agent says. answers: what was made of each
     reply. opened: when each reply was begun. begun, last_heard: when the caller first and last heard it, in the order
-    of begun. seconds: of it heard in all. asked: what the brain was given last.
+    of begun. seconds: of it heard in all. sounds: when the caller heard something, from and to, in order. asked: what
+    the brain was given last. recoveries: what the engine did about failures, step by step.
     """
 
     def __init__(self) -> None:
@@ -55,7 +58,9 @@ class Record:
         self.begun: dict[int, float] = {}
         self.last_heard: dict[int, float] = {}
         self.seconds: dict[int, float] = {}
+        self.sounds: list[tuple[float, float]] = []
         self.asked: UserTurn | None = None
+        self.recoveries: list[Recovery] = []
         self._said: Event | None = None  # by the caller, last
         self._pause: Event | None = None
         self._waiting: asyncio.Future[None] | None = None
@@ -73,6 +78,7 @@ class Record:
             Pause: self._on_pause,
             Resume: self._on_resume,
             Error: self._on_error,
+            Recovery: self._on_recovery,
         }
 
     def now(self) -> float:
@@ -136,8 +142,14 @@ class Record:
         if seconds > self.seconds.get(turn, 0.0):
             now = self.now()
             self.begun.setdefault(turn, max(now - seconds, self.opened.get(turn, 0.0)))
+            self._hear(now - seconds + self.seconds.get(turn, 0.0), now)
             self.seconds[turn], self.last_heard[turn] = seconds, now
             self.wake()
+
+    def _hear(self, start: float, end: float) -> None:
+        if self.sounds and start - self.sounds[-1][1] < SLACK:
+            start = self.sounds.pop()[0]
+        self.sounds.append((start, end))
 
     def _on_transcript(self, node: str, transcript: Transcript) -> None:
         if transcript.final and not (self._said and has_phrase(words_of(self._said.text), words_of(transcript.text))):
@@ -182,3 +194,15 @@ class Record:
 
     def _on_error(self, node: str, error: Error) -> None:
         self.note("fault", f"{error.node}: {error.message}")
+
+    def _on_recovery(self, node: str, step: Recovery) -> None:
+        self.recoveries.append(step)
+        why = f" ({step.why})" if step.why else ""
+        self.note("recovery", f"{told(step)}{why}")
+
+
+def told(step: Recovery) -> str:
+    """A step of a recovery, for people."""
+    silence = f" after {format_duration(round(step.silence, 3))} of silence" if step.silence else ""
+    to = f" {step.to}" if step.to and step.to != step.node else ""
+    return f"{step.node}: {step.step.replace('_', ' ')}{to}{silence}"

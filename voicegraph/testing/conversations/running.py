@@ -108,6 +108,8 @@ class _Call:
         except VoicegraphError as error:
             self.failure = error
         self.director.end(self.failure)
+        if to := self.director.line.transferred:
+            self.record.note("agent", f"(puts the caller through to {to})")
         await director
 
     def notice(self, message: Message) -> None:
@@ -164,7 +166,8 @@ class _Call:
             faults.append(("the call", self.failure))
         replies = [self.spoken(reply.turn) for reply in self.session.replies()]
         times = [times for _, times in sorted(self.milestones.turns.items())]
-        return Happened(self.record.now(), ended, replies, times, self.record, faults)
+        transferred = self.director.line.transferred
+        return Happened(self.record.now(), ended, replies, times, self.record, faults, transferred)
 
     def timeline(self) -> list[Row]:
         replies = self.session.replies()

@@ -172,27 +172,29 @@ class Comparison:
 
 def of_time(scalar: Scalar) -> Comparison:
     """`< 150ms`. Of times, nobody wants to know whether they are equal."""
-    sign, value = _split(scalar, "< 150ms")
+    sign, value = split(scalar, "< 150ms")
     if not sign:
-        raise ValueError(f"compare it: < {scalar.text}" if _is_duration(value) else "such as < 150ms")
+        raise ValueError(f"compare it: < {scalar.text}" if is_duration(value) else "such as < 150ms")
     return Comparison(sign, parse_duration(value), scalar.text)
 
 
 def of_number(scalar: Scalar) -> Comparison:
-    sign, value = _split(scalar, '2, or ">= 1"')
+    sign, value = split(scalar, '2, or ">= 1"')
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError('a whole number, compared or not: 2, or ">= 1"')
     return Comparison(sign, int(value), scalar.text)
 
 
-def _split(scalar: Scalar, example: str) -> tuple[str, str]:
+def split(scalar: Scalar, example: str) -> tuple[str, str]:
+    """The sign, if there is one, and what is behind it."""
     match = _COMPARISON.fullmatch(scalar.text.strip())
     if match is None:
         raise ValueError(f"such as {example}")
     return match[1], match[2]
 
 
-def _is_duration(value: str) -> bool:
+def is_duration(value: str) -> bool:
+    """Whether this reads as one."""
     try:
         return format_duration(parse_duration(value)) != ""
     except ValueError:

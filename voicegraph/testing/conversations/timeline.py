@@ -33,6 +33,7 @@ _LOOKS = {
     "interrupt": "bold yellow",
     "pause": "yellow",
     "fault": "red",
+    "recovery": "magenta",
     FAILED: "bold red",
 }
 _PEOPLE = ("caller", "agent")
