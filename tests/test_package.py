@@ -18,7 +18,7 @@ LAYERS = [
     {"turn_taking", "tools"},
     {"graph"},
     {"engine"},
-    {"phrases", "testing", "providers", "processors", "transports", "observe"},
+    {"phrases", "testing", "providers", "processors", "transports", "observe", "serve", "caller"},
     {"emulators"},
     {"commands", "runner", "__main__"},
 ]

@@ -107,7 +107,7 @@ class _Call:
         observers = (milestones, conversation)
         session = Session(self.plan, seed=self.seed, observers=observers, phrases=self.phrases)
         self.seen = session, milestones, conversation
-        with conversation:
+        with conversation, terminal.faults_are_shown():
             await session.run()
 
     def report(self) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from voicegraph.errors import CallFailed, VoicegraphError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from loguru import Message, Record
     from rich.console import Console, RenderableType
 
@@ -97,8 +99,20 @@ def log_to_stderr(level: str) -> None:
     def write(message: Message) -> None:
         sys.stderr.write(message)
 
+    def worth_it(record: Record) -> bool:
+        """A node's fault is told once: not here, where a command shows the conversation (`faults_are_shown`)."""
+        return not {"fault", "shown"} <= record["extra"].keys()
+
+    tty = sys.stderr.isatty()
     logger.remove()
-    logger.add(write, level=level, format=_log_line, colorize=sys.stderr.isatty(), backtrace=False, diagnose=False)
+    logger.add(write, level=level, format=_log_line, filter=worth_it, colorize=tty, backtrace=False, diagnose=False)
+
+
+def faults_are_shown() -> AbstractContextManager[object]:
+    """While this lasts, the faults of nodes are told elsewhere than in the log."""
+    from loguru import logger
+
+    return logger.contextualize(shown=True)
 
 
 def _log_line(record: Record) -> str:

@@ -216,12 +216,14 @@ class Session:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
         self.faults.append((node, error))
         if isinstance(error, ProviderError | NotAnswered):
-            logger.error("{}", error)
-        else:  # its text may hold a caller's words
+            message = str(error)
+            logger.bind(fault=node).error("{}: {}", node, message)  # for programs that show it in another way
+        else:
+            message = f"{type(error).__name__}: {error}"  # which may hold a caller's words
             logger.error("{}: {} at {}", node, type(error).__name__, raised_at(error))
         fatal = fatal and not self._ending.over.is_set()
         self._silence.failed(turn, node)
-        self.tell(Error(node=node, message=f"{type(error).__name__}: {error}", fatal=fatal, turn=turn))
+        self.tell(Error(node=node, message=message, fatal=fatal, turn=turn))
         if fatal:
             self._ending.fail(_as_failure(node, error), goodbye=node != self.plan.line)
 

@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from voicegraph.call import Reply
-from voicegraph.frames import Commit, Dtmf, Error, Frame, Sentence, Token, Transcript, TTSAudio, UserTurn
+from voicegraph.frames import Commit, Dtmf, Error, Frame, Recovery, Sentence, Token, Transcript, TTSAudio, UserTurn
+from voicegraph.observe.recoveries import in_words
 
 REFRESH = 12
 """Times a second that the living lines are drawn anew."""
@@ -91,6 +92,7 @@ class Conversation:
             Transcript: self._on_transcript,
             Dtmf: self._on_key,
             Error: self._on_error,
+            Recovery: self._on_recovery,
             UserTurn: self._on_turn,
             Commit: self._on_commit,
             Token: self._on_token,
@@ -152,9 +154,15 @@ class Conversation:
     def _on_error(self, error: Error) -> None:
         """Told at once. One that ends the call is told by whoever runs it."""
         if not error.fatal:
-            head = self._who(self._clock(), "fault", "red")
-            told = f"{self._named(error.node)}: {error.message}"
-            self._console.print(head, Text(_clean(told)), sep="  ", soft_wrap=True)
+            self._tell("fault", "red", f"{self._named(error.node)}: {error.message}")
+
+    def _on_recovery(self, recovery: Recovery) -> None:
+        self._tell("rescue", "magenta", in_words(recovery))
+
+    def _tell(self, who: str, colour: str, what: str) -> None:
+        """Something that is no part of what is said."""
+        head = self._who(self._clock(), who, colour)
+        self._console.print(head, Text(_clean(what)), sep="  ", soft_wrap=True)
 
     def _on_turn(self, turn: UserTurn) -> None:
         if not turn.speculative:

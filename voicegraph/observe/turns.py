@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from voicegraph.call import SLACK
-from voicegraph.engine.session import CALL
+from voicegraph.engine.mouth import CALL
 from voicegraph.frames import (
     Audio,
     Commit,
