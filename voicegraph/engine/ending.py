@@ -28,6 +28,11 @@ class Ending:
         self._parting: str | None = None  # why the call ends when the agent has spoken
         self._leaving: asyncio.TimerHandle | None = None  # the call cannot go on: nothing calls the end off
 
+    @property
+    def near(self) -> bool:
+        """Whether the call is over, or will be when the agent has spoken."""
+        return self._parting is not None or self.over.is_set()
+
     def hang_up(self, reason: str, *, after_speaking: bool) -> None:
         if after_speaking and self._speaking():
             self._parting = reason
@@ -59,5 +64,7 @@ class Ending:
             self._parting = None
 
     def stop(self) -> None:
+        """The call is over, whatever still happens."""
+        self.over.set()
         if self._leaving is not None:
             self._leaving.cancel()

@@ -176,6 +176,10 @@ class Heard:
         """The turns that are not over, as far as the caller can hear."""
         return frozenset(self._live)
 
+    def ahead(self) -> float:
+        """Seconds of sound that the line was given and the caller has not heard, as far as is known."""
+        return sum(self._entries[turn].queued - self._entries[turn].played for turn in self._live)
+
     def speaking(self) -> bool:
         """Whether a reply is on its way or being heard."""
         return bool(self._live)

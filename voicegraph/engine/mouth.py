@@ -51,7 +51,7 @@ class Mouth:
         if wait is not None:
             self._outlet.keep(wait)
 
-    async def say_in(self, cause: Cause, text: str) -> None:
-        """Says something as a part of a reply that the voice speaks."""
+    def say_in(self, cause: Cause, text: str) -> None:
+        """Says something as a part of a reply that the voice speaks. Nobody waits for room."""
         if (wait := self._outlet.send(Sentence(text), cause)) is not None:
-            await wait
+            self._outlet.keep(wait)

@@ -61,6 +61,7 @@ class RunningNode:
         self.givers: Callable[[Frame], int] = lambda end: 1
         self.last_words: Callable[[], list[asyncio.Task[None]]] = list  # what the call itself says here and waits
         self.turnstile: Turnstile | None = None
+        self.ended = 0  # the newest turn of which nothing more comes in
         self._live = live
         self._arrived: Counter[int] = Counter()
         self._worked: Counter[int] = Counter()
@@ -122,6 +123,7 @@ class RunningNode:
         await done(self._take_end(end))
 
     def _take_end(self, end: Frame) -> Wait:
+        self.ended = max(self.ended, end.turn)
         if self.turnstile is not None:
             self.turnstile.ended(end.turn)
         if self.kind.line and isinstance(end, ReplyEnd):

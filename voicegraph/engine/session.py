@@ -74,6 +74,7 @@ class Session:
         self.plan = plan
         self.id = call_id
         self.random = Random(seed)
+        self.variables: dict[str, str] = {}
         self.turns = Turns(self._turn_opened)
         self.heard = Heard()
         self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
@@ -90,7 +91,7 @@ class Session:
         self._reaches: dict[str, set[str]] = {}
         instances = {name: planned.make() for name, planned in {**plan.nodes, **plan.standby}.items()}
         self.recoveries = Recoveries(plan, instances, self, phrases=phrases, breakers=breakers or Breakers())
-        self._silence = Silence(plan.watchdog, tell=self.tell, due=self._is_due, stuck=self._stuck, speak=self._speak)
+        self._silence = Silence(plan.watchdog, self.heard, self)
         self.nodes = self._make_nodes(instances)
         self._line = self.nodes[plan.line] if plan.line else None
         join(self._edges, self.nodes, self)
@@ -100,7 +101,8 @@ class Session:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
         async with AsyncExitStack() as stack:
             for node in self.nodes.values():
-                if hasattr(node.instance, "__aenter__") and await self._enter(node):
+                if hasattr(node.instance, "__aenter__") and not self.recoveries.enters(node.name):
+                    await self._enter(node)
                     stack.push_async_callback(self._leave, node.name, node.instance)
             self.recoveries.enter(stack, self._leave)
             for node in self.nodes.values():
@@ -138,16 +140,17 @@ class Session:
         else:
             self._mouth.say(text, self.now(), interruptible=interruptible)
 
-    async def say_in(self, cause: Cause, text: str) -> bool:
-        """Says something as a part of a reply. False: what is made for that reply does not go through the voice."""
-        if self._mouth.voice not in self._reached_from(self.turns.origin(cause.turn)):
+    def say_in(self, cause: Cause, text: str) -> bool:
+        """Says something as a part of a reply. False: nothing of that reply comes to the voice any more, or ever."""
+        voice = self._mouth.voice
+        if voice not in self._reached_from(self.turns.origin(cause.turn)) or cause.turn <= self.nodes[voice].ended:
             return False
-        await self._mouth.say_in(cause, text)
+        self._mouth.say_in(cause, text)
         return True
 
     def played(self, turn: int, seconds: float) -> None:
         self.heard.played(turn, seconds)
-        self._silence.played(turn, seconds, self.reply)
+        self._silence.played(turn, seconds)
         for observer in self._observers:
             _guarded(observer.played)(turn, seconds)
         self._ending.heard()
@@ -194,6 +197,7 @@ class Session:
 
     def commit(self, frame: Frame) -> None:
         """The caller's turn is truly over."""
+        self._silence.begun()
         self.turns.commit()
 
     def pause(self, frame: Frame) -> None:
@@ -209,6 +213,7 @@ class Session:
     def resume(self, frame: Frame) -> None:
         """The line speaks on where it was paused."""
         if self._line is not None and self._paused:
+            self._silence.begun()
             self._paused = False
             self._attempt(self._line, self._line.instance.resume)
 
@@ -229,12 +234,17 @@ class Session:
 
     def tell(self, frame: Error | Recovery) -> None:
         """Something happened to a node that is no frame of its own."""
+        if isinstance(frame, Recovery) and frame.step == "give_up":
+            self._silence.given_up(frame.turn)
         for tap in self.taps:
             tap(frame.node, frame)
 
     def cannot_go_on(self, node: str) -> None:
         """Nobody can do the work of this node any more."""
         self._ending.fail(CallFailed(node, "it has failed, and so has all that was to help"))
+
+    def is_ending(self) -> bool:
+        return self._ending.near
 
     def recovers(self, node: str) -> bool:
         return node in self.recoveries.chains
@@ -301,23 +311,21 @@ class Session:
             self._reaches[origin] = reachable(replies, origin)
         return self._reaches[origin]
 
-    async def _enter(self, node: RunningNode) -> bool:
-        """False: it cannot be, and another node has to do its work."""
+    async def _enter(self, node: RunningNode) -> None:
         try:
             await node.instance.__aenter__()
+        except VoicegraphError:
+            raise
         except Exception as error:
-            if not self.recoveries.without(node.name, error):
-                raise _as_failure(node.name, error) from error
-            self.failed(node.name, error, fatal=False)
-            return False
-        return True
+            raise _as_failure(node.name, error) from error
 
     async def _leave(self, name: str, instance: Any) -> None:
         try:
             await instance.__aexit__(None, None, None)
         except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
             self.failed(name, error, fatal=False)
-            self._ending.fail(_as_failure(name, error))
+            if not self.recoveries.spares(name):
+                self._ending.fail(_as_failure(name, error))
 
     def _say_goodbye(self) -> bool:
         """The last words of a call that cannot go on. False: there is nothing to say, or nobody who could say it."""
@@ -328,18 +336,19 @@ class Session:
         self.say(goodbye, interruptible=False)
         return True
 
-    def _is_due(self) -> bool:
+    def is_due(self) -> bool:
         """Whether the caller waits for something to hear."""
         return not self._paused and not all(self.turns.is_held(turn) for turn in self.heard.live())
 
-    def _stuck(self) -> tuple[int, str]:
-        """The newest reply that is not over, and the last node that has to do something for it."""
+    def stuck(self) -> str:
+        """The last node that has to do something for a reply; the line, if all others have done their work."""
         at_work = [node.name for node in self.nodes.values() if node.at_work() and node.name != self.plan.line]
-        return max(self.heard.live()), (at_work or [self.plan.line or ""])[-1]
+        return (at_work or [self.plan.line or ""])[-1]
 
-    def _speak(self, turn: int, node: str, text: str) -> None:
+    def speak_over(self, turn: int, node: str, text: str) -> None:
+        """Says something in a turn that a node holds up."""
         cause = Sentence("", turn=turn, born=self.now())
-        self.keep(self.recoveries.soothe(node, text, cause))
+        self.keep(self.recoveries.speak_over(node, text, cause))
 
     async def _drain(self, line: RunningNode) -> None:
         try:

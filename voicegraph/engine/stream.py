@@ -45,6 +45,10 @@ class FrameStream:
             self.cause.born = frame.born
         return frame
 
+    def missed(self) -> None:
+        """A frame that was read here is dropped: whoever it is for is behind. It counts like those dropped before."""
+        self._inbox.dropped += 1
+
     def close(self) -> None:
         """Ends the stream here: its turn is void, and the inbox is another worker's now."""
         self._closed = True

@@ -20,6 +20,7 @@ class Turnstile:
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
         self._begun: set[int] = set()
+        self._ended = 0  # the newest turn that has ended, and with it all before it
         self._waiting: list[int] = []
         self._changed = asyncio.Event()
 
@@ -29,13 +30,14 @@ class Turnstile:
         def in_order(frame: Frame) -> Awaitable[None] | None:
             if self._must_wait(frame):
                 return self._push_later(push, frame)
-            self._begun.add(frame.turn)
+            self._begin(frame.turn)
             return push(frame)
 
         return in_order
 
     def ended(self, turn: int) -> None:
         """Every giver has ended this turn."""
+        self._ended = max(self._ended, turn)
         self._begun.discard(turn)
         self._release()
 
@@ -43,6 +45,10 @@ class Turnstile:
         """Void turns hold up nobody."""
         self._begun = {turn for turn in self._begun if turn >= self.turns.floor or self.turns.outlives(turn)}
         self._release()
+
+    def _begin(self, turn: int) -> None:
+        if turn > self._ended:
+            self._begun.add(turn)
 
     def _must_wait(self, frame: Frame) -> bool:
         return min((*self._begun, *self._waiting), default=frame.turn) < frame.turn
@@ -56,7 +62,7 @@ class Turnstile:
             self._waiting.remove(frame.turn)
             self._release()
         if not self.turns.void(frame):
-            self._begun.add(frame.turn)
+            self._begin(frame.turn)
             again = push(frame)
             if again is not None:
                 await again

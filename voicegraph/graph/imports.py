@@ -10,6 +10,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +42,12 @@ def imported_modules(file: GraphFile) -> dict[str, list[ModuleType | None]]:
         if module not in known:
             known.append(module)
     return found
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Files that were changed: they are run anew by the next graph that imports them. Running calls keep the old."""
+    for path in paths:
+        sys.modules.pop(_module_name(path.resolve()), None)
 
 
 def _run_import(word: Word, report: Report) -> bool:

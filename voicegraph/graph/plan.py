@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Action:
-    """What is done when nothing else has helped: a tool, and what it is called with."""
+    """What is done when nothing else has helped: a tool, what it is called with, and its name in the file."""
 
     tool: Tool
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -74,8 +77,24 @@ class Unreadable(Exception):
         self.place = place
 
 
+_noted: ContextVar[set[Path] | None] = ContextVar("voicegraph_files", default=None)
+
+
+@contextmanager
+def noting_files() -> Generator[set[Path]]:
+    """Gathers the files that are read within it, those that could not be read included: what a graph is made of."""
+    files: set[Path] = set()
+    token = _noted.set(files)
+    try:
+        yield files
+    finally:
+        _noted.reset(token)
+
+
 def read_source(path: Path, name: str) -> Source:
     """The text of a file, by the name under which the user knows it. Raises Unreadable."""
+    if (files := _noted.get()) is not None:
+        files.add(path.absolute())
     return decode(_read_bytes(path, name), name, path.parent)
 
 

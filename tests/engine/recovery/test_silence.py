@@ -29,9 +29,9 @@ def incidents(done: Done) -> list[Recovery]:
 
 def test_silence_without_a_known_cause_is_an_incident_with_a_suspect() -> None:
     done = ask(watched(Watchdog(silence=2.0), {"kind": "hang"}), seconds=9.0)
-    (incident,) = incidents(done)
-    assert (incident.node, incident.turn) == ("llm", 1)
-    assert incident.silence == pytest.approx(2.0, abs=0.01)
+    told = incidents(done)
+    assert {(incident.node, incident.turn) for incident in told} == {("llm", 1)}
+    assert [incident.silence for incident in told] == pytest.approx([2.0, 4.0], abs=0.01)
 
 
 def test_the_caller_may_be_told_something() -> None:
@@ -44,7 +44,7 @@ def test_the_suspect_is_who_has_something_to_do() -> None:
     plan = agent(
         recover={}, config={"tts": {"rate": RATE, "faults": [{"kind": "hang"}]}}, watchdog=Watchdog(silence=2.0)
     )
-    (incident,) = incidents(ask(plan, seconds=9.0))
+    incident, *_ = incidents(ask(plan, seconds=9.0))
     assert incident.node == "tts"
 
 

@@ -44,7 +44,7 @@ class Attempt(Generic[R]):
     """A candidate answers what it reads. It makes a frame, and the next when it is told to go on.
 
     given: the frame that waits to be taken. outputs: how many came. owes: since when more has been due, in loop time;
-    None: nothing is. ended: it makes no more; error: because of this.
+    None: nothing is. ended: it makes no more; error: because of this. voice: brings its sound to where it goes.
     """
 
     def __init__(
@@ -57,6 +57,8 @@ class Attempt(Generic[R]):
         self.ended = False
         self.error: BaseException | None = None
         self.owes: float | None = None
+        self.voice = chain.voice(candidate)
+        self._chain = chain
         self._taken = taken
         self._alarm = alarm
         self._go_on: asyncio.Future[None] | None = None
@@ -72,7 +74,7 @@ class Attempt(Generic[R]):
     def stop(self) -> None:
         """Whatever it still gives is void."""
         self._alarm = Alarm()
-        self.task.cancel()
+        self._chain.let_go(self.task)
 
     async def _work(self) -> None:
         try:
@@ -86,7 +88,9 @@ class Attempt(Generic[R]):
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise
+                if not isinstance(error, asyncio.CancelledError):
+                    self._chain.failed(self.candidate.name, error)  # it was told to let go, and this is how it did
+                raise asyncio.CancelledError from error
             self.error = error  # also a CancelledError that nobody asked for
         finally:
             self.ended = True

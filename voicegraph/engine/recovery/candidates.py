@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import aclosing
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from voicegraph.engine.recovery.breakers import Breaker
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 CONVERTER = "resample"
 """The node type that brings sound to another rate."""
+AGAIN = 1.0
+"""Seconds after which a failure at what belongs to no reply is a failure of its own."""
+LET_GO = 0.25
+"""Seconds that a candidate which is not needed any more has for its clean-up, before that is told."""
 
 
 class Candidate:
-    """One node of one call that can do the work.
+    """One node of one call that can do the work, maybe of several nodes.
 
-    bounds: its handlers. wanted: the rate, in Hz, to which its voice has to be brought; None for any. ready: done when
-    the node has been entered. broken: it could not be, because of this.
+    bounds: its handlers. ready: done when the node has been entered. broken: it could not be, because of this.
     """
 
     def __init__(self, planned: PlannedNode, instance: Any, bounds: Sequence[Bound], breaker: Breaker) -> None:
@@ -33,7 +37,6 @@ class Candidate:
         self.instance = instance
         self.policy = planned.recover or Recover()
         self.breaker = breaker
-        self.wanted: int | None = None
         self.ready: asyncio.Task[None] | None = None
         self.broken: Exception | None = None
         self._bounds = bounds
@@ -49,16 +52,8 @@ class Candidate:
             raise self.broken
         fit = [bound for bound in self._bounds if taken.intersection(bound.takes)]
         stream = next((bound for bound in fit if bound.form is Form.STREAM), None)
-        voice = _Voice(self.wanted)
-        async with aclosing(self._of_stream(stream, frames) if stream else self._one_by_one(fit, frames)) as made:
-            async for given in made:
-                for brought in voice.bring(given):
-                    yield brought
-        for rest in voice.rest():
-            yield rest
-
-    async def _of_stream(self, bound: Bound, frames: AsyncIterator[Frame]) -> AsyncGenerator[Frame, None]:
-        async with aclosing(bound.outputs(_Taken(frames, bound))) as made:
+        made = stream.outputs(_Taken(frames, stream)) if stream else self._one_by_one(fit, frames)
+        async with aclosing(made):
             async for given in made:
                 yield given
 
@@ -106,8 +101,8 @@ class _Ear:
         return heard
 
 
-class _Voice:
-    """Brings a voice to the rate that its takers want; None: any."""
+class Converter:
+    """Brings a voice to the rate, in Hz, that its takers want; None: any."""
 
     def __init__(self, rate: int | None) -> None:
         self._resample = _converter(rate)
@@ -132,15 +127,28 @@ class Chain:
     """A node's candidates in their order, itself first, and which of them does the work now.
 
     After a fail-over the stand-in stays, so that the voice is one voice, until `retry_primary_after`, and then until a
-    reply is over. tell: told of each step.
+    reply is over. wanted: the rate, in Hz, to which the voice of a stand-in has to be brought; None for any. tell: told
+    of each step. failed: told of what a candidate raises when it is told to let go. notice: told of one that does not.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], tell: Callable[[Recovery], None]) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        wanted: int | None,
+        *,
+        tell: Callable[[Recovery], None],
+        failed: Callable[[str, BaseException], None],
+        notice: Callable[[str, str], None],
+    ) -> None:
         self.candidates = candidates
         self.primary = candidates[0]
         self.policy = self.primary.policy
         self.given_up = 0  # replies in a row for which nothing helped
+        self.failed = failed
         self._given_up_turn = 0
+        self._given_up_at = -inf
+        self._wanted = wanted
+        self._notice = notice
         self.used: dict[str, Candidate] = {self.primary.name: self.primary}
         self.tasks: dict[asyncio.Task[None], None] = {}
         self._active = 0
@@ -159,7 +167,7 @@ class Chain:
     def first(self, turn: int, now: float) -> Candidate:
         """Who is to take a request of this turn up: the active one, unless its provider is known to be down."""
         after = self.policy.retry_primary_after
-        if self._active and after is not None and now - self._since >= after and turn != self._turn:
+        if self._active and after is not None and now - self._since >= after and (not turn or turn != self._turn):
             self._active = 0
             self.step("back", self.name, "it has had its time to recover", turn)
         self._turn = turn
@@ -188,10 +196,22 @@ class Chain:
         if candidate is not self.active:
             self._active, self._since = self.candidates.index(candidate), now
 
-    def note(self, turn: int, *, answered: bool) -> None:
-        """How a request has ended."""
-        self.given_up = 0 if answered else self.given_up + 1
-        self._given_up_turn = 0 if answered else turn
+    def note(self, turn: int, now: float, *, answered: bool) -> bool:
+        """How a request has ended. False: it is the same failure as a moment ago, of which enough was made.
+
+        Replies count one by one, and what belongs to no reply, such as the caller's sound, second by second.
+        """
+        if answered:
+            self.given_up, self._given_up_turn, self._given_up_at = 0, 0, -inf
+            return True
+        if not turn and now - self._given_up_at < AGAIN:
+            return False
+        self.given_up, self._given_up_turn, self._given_up_at = self.given_up + 1, turn, now
+        return True
+
+    def voice(self, candidate: Candidate) -> Converter:
+        """For the sound of one candidate, or of its phrases."""
+        return Converter(None if candidate is self.primary else self._wanted)
 
     def has_given_up(self, turn: int) -> bool:
         """Whether nothing more of this reply will come."""
@@ -200,9 +220,21 @@ class Chain:
     def step(self, step: Any, to: str, why: str, turn: int) -> None:
         self._tell(Recovery(node=self.name, step=step, to=to, why=why, turn=turn))
 
-    def run(self, work: Any, name: str) -> asyncio.Task[None]:
+    def run(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """A task that ends with the call, if not before."""
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks[task] = None
-        task.add_done_callback(lambda task: self.tasks.pop(task))
+        task.add_done_callback(self._ended)
         return task
+
+    def let_go(self, task: asyncio.Task[None]) -> None:
+        """Cancels a task, and tells of it if it goes on all the same."""
+        if task.cancel():
+            words = f"did not let go within {LET_GO:g} s; went on without it"
+            timer = asyncio.get_running_loop().call_later(LET_GO, self._notice, task.get_name(), words)
+            task.add_done_callback(lambda _: timer.cancel())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.pop(task)
+        if task.cancelling() and not task.cancelled():
+            self._notice(task.get_name(), "swallowed its cancellation: a handler must let CancelledError pass")

@@ -60,7 +60,7 @@ class Reader:
     """
 
     def __init__(self, feed: Feed, instead: Sequence[Frame], news: Callable[[], None]) -> None:
-        self.waiting = True
+        self.waiting = False  # there is something to read, or nobody would be asked
         self.read: list[Frame] = []
         self._feed = feed
         self._instead = instead

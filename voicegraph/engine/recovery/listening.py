@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from voicegraph.engine.lanes import Bound
 
 
+STEADY = 5.0
+"""Seconds after which one that fails has done its work well enough to be tried again as if it were the first time."""
+
+
 class Listening:
     """A handler that is called once for the call, with those of other nodes behind it.
 
@@ -31,6 +35,7 @@ class Listening:
         self._site = site
         self._live = live
         self._sorry = False  # the caller is to be asked to repeat what they said, when they pause
+        self._understood = False  # the present one has given a final transcript
         self._alarm = Alarm()
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
@@ -48,43 +53,49 @@ class Listening:
         retries = 0
         while candidate is not None:
             attempt = Attempt(self._chain, candidate, tape.reader(), self._takes, self._alarm)
+            began = self._site.now()
             try:
                 error = await self._attend(attempt, tape, outlet, cause)
             finally:
                 attempt.stop()
+                candidate.breaker.left()
             if error is None:
                 return
             candidate.breaker.failed(self._site.now())
             self._site.failed(candidate.name, error)
-            if attempt.outputs:
+            if self._understood or self._site.now() - began >= STEADY:
                 failed.clear()
                 retries = 0
             self._sorry = self._sorry or tape.lost
             candidate, retries = await self._next(candidate, error, retries, failed)
         if self._chain.policy.then is None:
             self._site.lost(self._chain.name)
-        await self._site.resort(self._chain, cause)
+        else:
+            await self._site.resort(self._chain, cause)
 
     async def _attend(
         self, attempt: Attempt[TapeReader], tape: Tape, outlet: Outlet, cause: Cause
     ) -> BaseException | None:
         """Hands on what a candidate gives. Returns why it has to be replaced; None at the end of the call."""
+        self._understood = False
         replayed = tape.unheeded_since is not None
         patience = attempt.candidate.policy.timeout or self._chain.policy.timeout
         while True:
             if self._sorry and not tape.speaking:
                 self._sorry = False
-                if self._chain.policy.say:
-                    await self._site.soothe(self._chain.name, self._chain.policy.say, cause)
+                if text := self._chain.policy.say or self._site.sorry:
+                    self._site.soothe(self._chain.name, text, cause)
             await self._alarm.wait(_after(tape, patience))
             if attempt.given is not None:
-                attempt.candidate.breaker.worked()
                 try:
                     await done(outlet.send(attempt.given, cause))
                 except GivenWrongly as error:
                     return error
                 if isinstance(attempt.given, Transcript):
                     tape.understood(attempt.given)
+                    if attempt.given.final:
+                        self._understood = True
+                        attempt.candidate.breaker.worked()
                 attempt.go_on()
             elif attempt.ended:
                 if attempt.error is not None or not tape.ended:

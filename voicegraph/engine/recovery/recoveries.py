@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Protocol
+from math import inf
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from loguru import logger
@@ -13,7 +14,7 @@ from loguru import logger
 from voicegraph.call import Call
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.lanes import Bound, Work
-from voicegraph.engine.outlet import Cause
+from voicegraph.engine.outlet import Answering, Cause
 from voicegraph.engine.phrases import Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.candidates import CONVERTER, Candidate, Chain
@@ -24,6 +25,14 @@ from voicegraph.errors import raised_at
 from voicegraph.frames import Recovery, Sentence, TTSAudio
 from voicegraph.graph.plan import Action, Plan, PlannedNode
 
+if TYPE_CHECKING:
+    from voicegraph.engine.running import RunningNode
+
+PARTING = ("line.hang_up", "line.transfer")
+"""Tools after which the agent has nothing more to say."""
+SAY_AGAIN = 5.0
+"""Seconds after which the same may be said again for want of a node that belongs to no reply."""
+
 
 class Host(Call, Protocol):
     """What recoveries ask of their call, besides what every node may."""
@@ -32,11 +41,18 @@ class Host(Call, Protocol):
 
     def failed(self, node: str, error: BaseException, *, fatal: bool, turn: int = 0) -> None: ...
     def tell(self, frame: Recovery) -> None: ...
-    async def say_in(self, cause: Cause, text: str) -> bool:
-        """Says something as a part of a reply. False: that reply does not come by the voice."""
+    @property
+    def nodes(self) -> Mapping[str, RunningNode]: ...
+    def notice(self, node: str, text: str) -> None: ...
+    def say_in(self, cause: Cause, text: str) -> bool:
+        """Says something as a part of a reply. False: nothing of that reply comes to the voice any more."""
         ...
 
     def cannot_go_on(self, node: str) -> None: ...
+    def is_ending(self) -> bool:
+        """Whether the call is over, or will be when the agent has spoken."""
+        ...
+
     def jitter(self) -> float: ...
 
 
@@ -60,7 +76,10 @@ class Recoveries:
         self._host = host
         self._phrases = phrases
         self._breakers = breakers
-        self._said: set[tuple[int, str]] = set()
+        self._said: dict[tuple[int, str], float] = {}
+        self._candidates: dict[str, Candidate] = {}
+        self._voices: dict[str, Recovering] = {}
+        self._acting = False
         self._known = {" ".join(phrase.split()) for phrase in plan.phrases}
         self.chains = {
             name: self._chain(planned)
@@ -76,9 +95,13 @@ class Recoveries:
         if bound.lasting:
             return Listening(bound, chain, self, live=live)
         spoken = self._host.heard.spoken
-        if self._phrases is not None and Sentence in bound.takes and _is_voice(planned):
-            return Speaking(bound, chain, self, spoken, phrases=self._phrases, known=self._known)
-        return Recovering(bound, chain, self, spoken)
+        if Sentence not in bound.takes or not _is_voice(planned):
+            return Recovering(bound, chain, self, spoken)
+        voice = Recovering(bound, chain, self, spoken)
+        if self._phrases is not None:
+            voice = Speaking(bound, chain, self, spoken, phrases=self._phrases, known=self._known)
+        self._voices[planned.name] = voice
+        return voice
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Those of candidates at work, and of those that do not let go."""
@@ -89,20 +112,20 @@ class Recoveries:
         chain = self.chains.get(name)
         return [each.instance for each in chain.used.values()] if chain else [self._instances[name]]
 
+    def enters(self, name: str) -> bool:
+        """Whether the call need not wait until this node has been entered: others can do its work."""
+        return name in self.chains and len(self.chains[name].candidates) > 1
+
     def enter(self, stack: AsyncExitStack, leave: Callable[[str, Any], Awaitable[None]]) -> None:
-        """Begins to enter the nodes that stand by. The call need not wait for that. leave: see `Session`."""
+        """Begins to enter those, and the nodes that stand by. leave: see `Session`."""
         for chain in self.chains.values():
-            for each in chain.candidates[1:]:
-                if hasattr(each.instance, "__aenter__"):
+            for each in chain.candidates if len(chain.candidates) > 1 else ():
+                if each.ready is None and hasattr(each.instance, "__aenter__"):
                     each.ready = chain.run(_enter(each, stack, leave), each.name)
 
-    def without(self, name: str, error: Exception) -> bool:
-        """A node cannot be entered. Whether the call can do without it."""
-        chain = self.chains.get(name)
-        if chain is None or len(chain.candidates) == 1:
-            return False
-        chain.primary.broken = error
-        return True
+    def spares(self, name: str) -> bool:
+        """Whether the call can do without this node."""
+        return name not in self._plan.nodes or self.enters(name)
 
     # --- what requests ask for (Site) --------------------------------------------------------------------------------
 
@@ -122,29 +145,48 @@ class Recoveries:
     def lost(self, node: str) -> None:
         self._host.cannot_go_on(node)
 
-    async def soothe(self, node: str, text: str, cause: Cause) -> None:
-        if cause.turn and (cause.turn, text) in self._said:
-            return
-        self._said.add((cause.turn, text))
+    def soothe(self, node: str, text: str, cause: Cause) -> None:
+        voice = self._voices.get(node)
+        if voice is not None or self._said_before(cause.turn, text):
+            return  # a voice that fails cannot say it; it replays what it has when nothing else has helped
         self._host.tell(Recovery(node=node, step="say", to=text, turn=cause.turn))
-        if not cause.turn or not await self._host.say_in(cause, text):
+        if not cause.turn or not self._host.say_in(cause, text):
             # What is left of the caller's words, and comes now, does not call it off.
             self._host.say(text, interruptible=bool(cause.turn))
 
     async def resort(self, chain: Chain, cause: Cause) -> None:
+        if not chain.note(cause.turn, self.now(), answered=False):
+            return
         if cause.turn and not await self._host.committed(cause.turn):
             return
         action = chain.policy.then
         chain.step("give_up", "", "nothing has helped", cause.turn)
-        if action is not None:
-            chain.step("then", action.tool.name, "nothing has helped", cause.turn)
+        if action is not None and not self._acting:
+            self._acting = True
+            chain.step("then", action.name or action.tool.name, "nothing has helped", cause.turn)
             self._host.keep(self._act(chain.name, action), grace=action.tool.options.timeout)
         elif chain.given_up >= GIVE_UPS:
             self._host.cannot_go_on(chain.name)
-        elif self.sorry and cause.turn and not _is_voice(chain.primary.planned):
-            await self.soothe(chain.name, self.sorry, cause)
+        elif self.sorry and (cause.turn or isinstance(cause, Answering)):
+            self.soothe(chain.name, self.sorry, cause)
+
+    async def speak_over(self, node: str, text: str, cause: Cause) -> None:
+        """Says something for want of a node that holds up a reply: past the voice, if it is that."""
+        voice = self._voices.get(node)
+        if voice is None:
+            self.soothe(node, text, cause)
+        elif isinstance(voice, Speaking) and await voice.replay(text, self._host.nodes[node].outlet, cause):
+            self._host.tell(Recovery(node=node, step="say", to=text, turn=cause.turn))
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _said_before(self, turn: int, text: str) -> bool:
+        """Whether this was said in the same reply, or, for what belongs to no reply, just now."""
+        now, before = self.now(), self._said.get((turn, text), -inf)
+        if before > -inf and (turn or now - before < SAY_AGAIN):
+            return True
+        self._said[turn, text] = now
+        return False
 
     async def _act(self, node: str, action: Action) -> None:
         """Runs a tool that nobody asked for but the graph. Where it fails too, the call cannot go on."""
@@ -155,6 +197,11 @@ class Recoveries:
         except Exception as error:  # noqa: BLE001 - a user's tool, or a carrier's refusal
             logger.error("{}: then {}: {} at {}", node, action.tool.name, type(error).__name__, raised_at(error))
             self._host.cannot_go_on(node)
+        else:
+            if self.sorry and action.name not in PARTING and not self._host.is_ending():
+                self._host.say(self.sorry)  # or the caller would wait for what will not come
+        finally:
+            self._acting = False
 
     def _chain(self, planned: PlannedNode) -> Chain:
         everyone = {**self._plan.nodes, **self._plan.standby}
@@ -162,15 +209,17 @@ class Recoveries:
         for name in names:  # which grows
             recover = everyone[name].recover
             names += [each for each in (recover.fallback if recover else ()) if each not in names]
+        host, wanted = self._host, self._wanted(planned.name)
         candidates = [self._candidate(everyone[name]) for name in names]
-        for each in candidates[1:]:
-            each.wanted = self._wanted(planned.name)
-        return Chain(candidates, self._host.tell)
+        return Chain(candidates, wanted, tell=host.tell, failed=self.failed, notice=host.notice)
 
     def _candidate(self, planned: PlannedNode) -> Candidate:
-        instance = self._instances[planned.name]
-        bounds = [Bound.of(handler, instance, planned.kind) for handler in planned.kind.handlers]
-        return Candidate(planned, instance, bounds, self._breakers.of(planned))
+        """One for each node, though it may stand in for several."""
+        if planned.name not in self._candidates:
+            instance = self._instances[planned.name]
+            bounds = [Bound.of(handler, instance, planned.kind) for handler in planned.kind.handlers]
+            self._candidates[planned.name] = Candidate(planned, instance, bounds, self._breakers.of(planned))
+        return self._candidates[planned.name]
 
     def _wanted(self, name: str) -> int | None:
         """The rate at which a node's voice is taken. A converter behind it takes any rate."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Protocol
 
 from voicegraph.engine.outlet import Cause, GivenWrongly, Outlet, done
@@ -15,6 +16,8 @@ from voicegraph.frames import Frame
 
 BACK_OFF = 0.1
 """Seconds before the first retry, half of them by chance; twice as long before each of the next."""
+LAST_HOPE = 3.0
+"""Seconds that a stand-in has at least behind which there is nobody else, if it has no `timeout` of its own."""
 GIVE_UPS = 3
 """Replies in a row for which nothing helped, after which the call cannot go on."""
 
@@ -33,7 +36,7 @@ class Site(Protocol):
         """What the caller hears of a reply that will not come; may be empty."""
         ...
 
-    async def soothe(self, node: str, text: str, cause: Cause) -> None:
+    def soothe(self, node: str, text: str, cause: Cause) -> None:
         """Says something while the caller waits: once in a reply."""
         ...
 
@@ -85,7 +88,7 @@ class Request:
                 if error is None:
                     return True
                 if self._chain.policy.say:
-                    await self._site.soothe(self._chain.name, self._chain.policy.say, self._cause)
+                    self._site.soothe(self._chain.name, self._chain.policy.say, self._cause)
                 if self._resume.rest(self._feed.frames) is None:
                     break
                 candidate, retries = await self._next(self._chain.active, error, retries)
@@ -119,6 +122,7 @@ class Request:
                         return error
                 elif attempt.ended:
                     self._win(attempt)
+                    await self._send(attempt.voice.rest())
                     self._running = []
                     return None
             self._hedge()
@@ -135,7 +139,7 @@ class Request:
         self._first = self._first or self._site.now()
         try:
             for frame in self._resume.given(attempt.given):
-                await done(self._outlet.send(frame, self._cause))
+                await self._send(attempt.voice.bring(frame))
         except GivenWrongly as error:
             attempt.error = error
             self._alarm.ring()
@@ -145,13 +149,20 @@ class Request:
         attempt.go_on()
         return True
 
+    async def _send(self, frames: Iterator[Frame]) -> None:
+        for frame in frames:
+            await done(self._outlet.send(frame, self._cause))
+
     def _win(self, attempt: Attempt[Reader]) -> None:
         """The first to speak goes on; the others need not."""
         attempt.candidate.breaker.worked()
-        for other in self._running:
+        for place, other in enumerate(self._running):
             if other is not attempt:
                 other.stop()
-                other.candidate.breaker.left()
+                if place == 0:  # it had a start of `hedge`, and came too late all the same
+                    other.candidate.breaker.failed(self._site.now())
+                else:
+                    other.candidate.breaker.left()
         self._running = [attempt]
         self._chain.take_over(attempt.candidate, self._site.now())
 
@@ -179,8 +190,15 @@ class Request:
         return NotAnswered(attempt.candidate.name, f"gave nothing for {self._patience(attempt):g} s")
 
     def _patience(self, attempt: Attempt[Reader]) -> float | None:
-        policy = attempt.candidate.policy if attempt.candidate.policy.timeout is not None else self._chain.policy
-        return policy.timeout if not attempt.outputs or policy.stall is None else policy.stall
+        own = attempt.candidate.policy
+        policy = own if own.timeout is not None else self._chain.policy
+        patience = policy.timeout if not attempt.outputs or policy.stall is None else policy.stall
+        if patience is not None and policy is not own and self._is_last(attempt.candidate):
+            return max(patience, LAST_HOPE)
+        return patience
+
+    def _is_last(self, candidate: Candidate) -> bool:
+        return {each.name for each in self._chain.candidates} <= {*self._failed, candidate.name}
 
     def _due_at(self, attempt: Attempt[Reader]) -> float | None:
         """When an attempt is overdue, if nothing comes of it before; None if nothing has to come."""
@@ -189,8 +207,8 @@ class Request:
         return None if patience is None or attempt.owes is None else attempt.owes + patience
 
     def _see_what_is_owed(self, attempt: Attempt[Reader]) -> None:
-        """Something is owed from the first frame that was read on, until the candidate waits for more to do."""
-        due = self._resume.due(attempt.reader.read) if attempt.reader.read and not attempt.ended else False
+        """Something is owed from the beginning, be it read yet or not, until the candidate waits for more to do."""
+        due = self._resume.due(attempt.reader.read) if not attempt.ended else False
         if due is None:
             due = not attempt.reader.waiting
         if not due:

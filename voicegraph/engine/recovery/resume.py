@@ -76,6 +76,7 @@ class Speech:
         self._text = ""  # the newest text that came with sound
         self._seconds = 0.0  # of sound since
         self._sounded = False  # since the newest candidate began
+        self._begun = 0  # words that were whole when it began
         self._again = ""  # a word that the newest candidate says once more
 
     def given(self, frame: Frame) -> Iterator[Frame]:
@@ -100,21 +101,33 @@ class Speech:
         self._whole += begun[:whole]
         self._again = begun[whole] if begun and self._seconds else ""
         self._text, self._seconds, self._sounded = "", 0.0, False
+        self._begun = len(self._whole)
 
     def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
         return list(_without(asked, len(self._whole)))
 
     def due(self, asked: Sequence[Frame]) -> bool | None:
-        told = len(self._whole) + len(self._text.split())
-        return True if told < sum(len(text.split()) for text in _texts(asked)) else None
+        silent = not self._sounded and bool(_sounded(_words(asked)))
+        return True if silent or self._is_behind(asked) else None
 
     def lacks(self, asked: Sequence[Frame]) -> str:
-        words = any(letter.isalnum() for text in _texts(asked) for letter in text)
-        return "ended without a sound" if words and not self._sounded else ""
+        if _sounded(_words(asked)) and not self._sounded:
+            return "ended without a sound"
+        return "ended before its last word" if self._is_behind(asked) else ""
+
+    def _is_behind(self, asked: Sequence[Frame]) -> bool:
+        """Whether a voice that tells its words, as it was asked to say them, has not told them all."""
+        told, words = _sounded([*self._whole[self._begun :], *self._text.split()]), _sounded(_words(asked))
+        return 0 < len(told) < len(words) and told == words[: len(told)]
 
 
-def _texts(asked: Sequence[Frame]) -> Iterator[str]:
-    return (frame.text for frame in asked if isinstance(frame, Sentence))
+def _words(asked: Sequence[Frame]) -> list[str]:
+    return [word for frame in asked if isinstance(frame, Sentence) for word in frame.text.split()]
+
+
+def _sounded(words: Sequence[str]) -> list[str]:
+    """Those that are more than punctuation, which voices tell as they like."""
+    return [plain for word in words if (plain := _letters(word))]
 
 
 def _without(asked: Sequence[Frame], done: int) -> Iterator[Frame]:
@@ -169,7 +182,7 @@ class Thought:
         return False if self._calls.keys() - self._results.keys() - self._given_up else None
 
     def lacks(self, asked: Sequence[Frame]) -> str:
-        return ""
+        return "" if self._said or self._calls else "ended without a word"
 
     def _tell(self, token: Token) -> Iterator[Frame]:
         if self._held is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from voicegraph.engine.outlet import Cause, Outlet, done
@@ -44,7 +45,8 @@ class Recovering:
         """One request. Whether it was answered."""
         resume = resume or resume_for(self.chain.primary.planned.kind, self.spoken)
         answered = await Request(self.chain, feed, resume, self.takes, outlet, cause, self.site).run()
-        self.chain.note(cause.turn, answered=answered)
+        if answered:
+            self.chain.note(cause.turn, self.site.now(), answered=True)
         return answered
 
 
@@ -77,14 +79,9 @@ class Speaking(Recovering):
                 await self.site.resort(self.chain, cause)
                 return
 
-    async def replay(self, text: str, outlet: Outlet, cause: Cause, voices: Sequence[Candidate] = ()) -> bool:
-        """Says a phrase of which the sound is there, in the voice of the call if it can be. Whether it is there."""
-        for voice in voices or (self.chain.active, *self.chain.candidates):
-            if text and (pieces := await self._phrases.find(voice.planned, text)) is not None:
-                for piece in pieces:
-                    await done(outlet.send(TTSAudio(piece.pcm, piece.rate, piece.text), cause))
-                return True
-        return False
+    async def replay(self, text: str, outlet: Outlet, cause: Cause) -> bool:
+        """Says a phrase whose sound is there, in the voice of the call if it can be. Whether it is there."""
+        return await self._replay(text, (self.chain.active, *self.chain.candidates), outlet, cause)
 
     def _is_phrase(self, frame: Frame) -> bool:
         return isinstance(frame, Sentence) and (
@@ -93,7 +90,7 @@ class Speaking(Recovering):
 
     async def _speak(self, sentence: Sentence, outlet: Outlet, cause: Cause) -> bool:
         """From the store, else by a voice, else from the store in another voice."""
-        if await self.replay(sentence.text, outlet, cause, [self.chain.active]):
+        if await self._replay(sentence.text, [self.chain.active], outlet, cause):
             return True
         recorder = _Recorder(Speech(self.spoken))
         if await self.answer(Feed(Input(sentence), lambda frame: False), outlet, cause, recorder):
@@ -101,6 +98,16 @@ class Speaking(Recovering):
                 self._phrases.keep(self.chain.active.planned, sentence.text, recorder.pieces)
             return True
         return await self.replay(sentence.text, outlet, cause)
+
+    async def _replay(self, text: str, voices: Iterable[Candidate], outlet: Outlet, cause: Cause) -> bool:
+        for voice in voices:
+            if text and (pieces := await self._phrases.find(voice.planned, text)) is not None:
+                converter = self.chain.voice(voice)
+                sound = (TTSAudio(piece.pcm, piece.rate, piece.text) for piece in pieces)
+                for frame in chain(*map(converter.bring, sound), converter.rest()):
+                    await done(outlet.send(frame, cause))
+                return True
+        return False
 
 
 class _Recorder:

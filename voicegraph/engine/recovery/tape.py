@@ -90,12 +90,11 @@ class Tape:
 
     async def at(self, index: int) -> tuple[int, Frame | None]:
         """The frame in that place, or the first behind it that is kept, with its place; None at the end."""
-        while index >= self._dropped + len(self._kept):
+        while (index := max(index, self._dropped)) >= self._dropped + len(self._kept):
             if self.ended:
                 return index, None
             self._moved.clear()
             await self._moved.wait()
-        index = max(index, self._dropped)
         self._read = index + 1
         frame = self._kept[index - self._dropped]
         self._move()
@@ -125,6 +124,8 @@ class Tape:
 
     def _drop(self) -> None:
         frame = self._kept.popleft()
+        if self._dropped >= self._read:
+            self._frames.missed()
         self._dropped += 1
         if isinstance(frame, Audio):
             self._seconds -= frame.seconds

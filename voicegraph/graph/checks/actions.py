@@ -43,4 +43,4 @@ def _action(tool: Tool, written: WrittenAction, report: Report) -> Action:
         known = partial(keys_in, tool.arguments.schema)
         taker = Taker(name, written.tool.span, "argument", "bad-value", known, f"write `then: {{{name}: {{{needs}}}}}`")
         tell(error, arguments, taker, report)
-    return Action(tool, plain_data(arguments))
+    return Action(tool, plain_data(arguments), written.tool.text)
