@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from voicegraph.node import node_types
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -21,6 +23,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_python_of_a_page_runs_in_order_and_its_tests_pass(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicegraph.node._registry", node_types())  # the page's own nodes are nobody else's
     monkeypatch.setitem(__import__("sys").modules, "my_sdk", SimpleNamespace(Client=object))
     module = ModuleType("example")  # one name: pages may show the same node
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
