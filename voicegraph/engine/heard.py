@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from voicegraph.call import SLACK, Reply, Word
@@ -175,6 +175,14 @@ class Heard:
     def live(self) -> frozenset[int]:
         """The turns that are not over, as far as the caller can hear."""
         return frozenset(self._live)
+
+    def broke_off(self, turn: int, unsaid: int) -> None:
+        """The newest text of a turn has all the sound it will get, without so many of its last words."""
+        entry = self._entries[turn]
+        if not entry.spans or (span := entry.spans[-1]).complete or span.discarded_at is not None:
+            return
+        said = " ".join(span.words[: max(0, len(span.words) - unsaid)])
+        entry.spans[-1] = replace(span, text=said, complete=True)  # of which nothing is to be learnt about the pace
 
     def ahead(self) -> float:
         """Seconds of sound that the line was given and the caller has not heard, as far as is known."""

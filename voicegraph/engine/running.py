@@ -28,6 +28,7 @@ class Policy(Protocol):
     taps: list[Tap]
 
     def recovers(self, node: str) -> bool: ...
+    def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work: ...
     def work(self, planned: PlannedNode, bound: Bound, *, live: bool) -> Work: ...
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]: ...
     def interrupt(self, frame: Frame) -> None: ...
@@ -176,14 +177,27 @@ class RunningNode:
             for handler in self.kind.handlers:
                 self.inlets.update(dict.fromkeys(handler.takes, self._inline(handler).push))
             return
-        one_by_one = [handler for handler in self.kind.handlers if handler.form is Form.FRAME]
+        handlers = list(self.kind.handlers)
+        if ears := self._ears():
+            takes = [taken for handler in ears for taken in handler.takes]
+            work = self.policy.listening(self._planned, takes, live=self._live)
+            self.lanes.append(StreamLane(self, work, self._inbox(takes)))
+            handlers = [handler for handler in handlers if handler not in ears]
+        one_by_one = [handler for handler in handlers if handler.form is Form.FRAME]
         if one_by_one:
             self._place_frame_lane(one_by_one)
-        for handler in self.kind.handlers:
+        for handler in handlers:
             if handler.form is Form.STREAM:
                 self.lanes.append(StreamLane(self, self._work(handler), self._inbox(handler.takes)))
             elif handler.form is Form.SOURCE:
                 self.source = SourceLane(self, self._bind(handler))
+
+    def _ears(self) -> list[Handler]:
+        """The handlers that recover as one: those of a node that hears the caller's sound frame by frame."""
+        ears = [each for each in self.kind.handlers if any(taken.side == "caller" for taken in each.takes)]
+        frame_by_frame = all(each.form is Form.FRAME for each in ears)
+        hears = any(Audio in each.takes for each in ears)
+        return ears if hears and frame_by_frame and self.policy.recovers(self.name) else []
 
     def _inline(self, handler: Handler) -> InlineFunction | InlineGenerator:
         bound = self._bind(handler)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from loguru import logger
 
@@ -17,6 +17,7 @@ from voicegraph.engine.ending import Ending
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.lanes import LET_GO, Bound, Work
 from voicegraph.engine.mouth import CALL, Mouth
+from voicegraph.engine.observers import Observer, guarded
 from voicegraph.engine.outlet import Cause, Tap
 from voicegraph.engine.phrases import Phrases
 from voicegraph.engine.recovery.breakers import Breakers
@@ -31,18 +32,6 @@ from voicegraph.frames import End, Error, Frame, Recovery, ReplyEnd, Sentence
 from voicegraph.graph.plan import Plan, PlannedNode
 
 T = TypeVar("T")
-
-
-class Observer(Protocol):
-    """Sees a call from outside. Its methods are called in the loop step of what they tell, so they must be quick."""
-
-    def given(self, node: str, frame: Frame) -> None:
-        """A node gave a frame (of an interrupted reply none is told)."""
-        ...
-
-    def played(self, turn: int, seconds: float) -> None:
-        """So many seconds in all of a turn's audio have been heard."""
-        ...
 
 
 async def warm(plan: Plan) -> None:
@@ -78,7 +67,7 @@ class Session:
         self.turns = Turns(self._turn_opened)
         self.heard = Heard()
         self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
-        self.taps: list[Tap] = [_guarded(observer.given) for observer in observers]
+        self.taps: list[Tap] = [guarded(observer.given) for observer in observers]
         self._observers = observers
         self._ending = Ending(call_id, self.speaking, self._say_goodbye)
         self._paused = False
@@ -152,7 +141,7 @@ class Session:
         self.heard.played(turn, seconds)
         self._silence.played(turn, seconds)
         for observer in self._observers:
-            _guarded(observer.played)(turn, seconds)
+            guarded(observer.played)(turn, seconds)
         self._ending.heard()
 
     @property
@@ -251,6 +240,9 @@ class Session:
 
     def work(self, planned: PlannedNode, bound: Bound, *, live: bool) -> Work:
         return self.recoveries.work(planned, bound, live=live)
+
+    def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work:
+        return self.recoveries.listening(planned, takes, live=live)
 
     def jitter(self) -> float:
         return self.random.random()
@@ -401,15 +393,3 @@ def _as_failure(node: str, error: BaseException) -> VoicegraphError:
     failure = CallFailed(node, f"{type(error).__name__}: {error}")
     failure.__cause__ = error
     return failure
-
-
-def _guarded(tell: Callable[..., None]) -> Callable[..., None]:
-    """An observer's fault is no node's: it is logged, and the call goes on."""
-
-    def told(*what: Any) -> None:
-        try:
-            tell(*what)
-        except Exception as error:  # noqa: BLE001 - see above
-            logger.error("observer: {} at {}", type(error).__name__, raised_at(error))
-
-    return told

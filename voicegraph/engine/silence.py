@@ -90,7 +90,7 @@ class Silence:
 
     def interrupted(self) -> None:
         """Nobody waits for those replies any more."""
-        for turn in [turn for turn in self._troubles if self._played.get(turn)]:
+        for turn in [turn for turn in self._troubles if self._played.get(turn) and turn not in self._incidents]:
             self._close(turn)
         self._troubles.clear()
 
@@ -115,7 +115,7 @@ class Silence:
         if loop.time() >= incident - SLACK:
             self._tell(loop.time() - self._since)
             incident = loop.time() + self._watchdog.silence
-        if not self._over:
+        if not self._over and self._timer is None:  # a goodbye is a reply, too, and has begun a watch of its own
             self._timer = loop.call_at(incident, self._look)
 
     def _tell(self, silent: float) -> None:

@@ -44,7 +44,8 @@ class Attempt(Generic[R]):
     """A candidate answers what it reads. It makes a frame, and the next when it is told to go on.
 
     given: the frame that waits to be taken. outputs: how many came. owes: since when more has been due, in loop time;
-    None: nothing is. ended: it makes no more; error: because of this. voice: brings its sound to where it goes.
+    None: nothing is. ended: it makes no more; error: because of this. stopped: nobody takes any more of it. voice:
+    brings its sound to where it goes.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Attempt(Generic[R]):
         self.given: Frame | None = None
         self.outputs = 0
         self.ended = False
+        self.stopped = False
         self.error: BaseException | None = None
         self.owes: float | None = None
         self.voice = chain.voice(candidate)
@@ -73,6 +75,7 @@ class Attempt(Generic[R]):
 
     def stop(self) -> None:
         """Whatever it still gives is void."""
+        self.stopped = True
         self._alarm = Alarm()
         self._chain.let_go(self.task)
 
@@ -80,6 +83,8 @@ class Attempt(Generic[R]):
         try:
             async with aclosing(self.candidate.answer(self.reader, self._taken)) as made:
                 async for given in made:
+                    if self.stopped:
+                        raise asyncio.CancelledError  # which it has swallowed
                     self._go_on = asyncio.get_running_loop().create_future()
                     self.given = given
                     self.outputs += 1

@@ -9,7 +9,8 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from voicegraph.engine.recovery.breakers import Breaker
-from voicegraph.frames import Audio, Frame, Recovery, ReplyEnd, TTSAudio
+from voicegraph.errors import NotAnswered
+from voicegraph.frames import Audio, Frame, Recovery, ReplyEnd, Sentence, TTSAudio
 from voicegraph.graph.plan import PlannedNode, Recover
 from voicegraph.node import lookup
 from voicegraph.ports import Form
@@ -41,6 +42,10 @@ class Candidate:
         self.broken: Exception | None = None
         self._bounds = bounds
 
+    @property
+    def is_ready(self) -> bool:
+        return self.ready is None or self.ready.done()
+
     async def answer(self, frames: AsyncIterator[Frame], taken: frozenset[type[Frame]]) -> AsyncGenerator[Frame, None]:
         """What it gives for these frames, whether its handlers take them one by one or as a stream.
 
@@ -65,9 +70,17 @@ class Candidate:
             heard = ears[bound].bring(frame) if bound else None
             if bound is None or heard is None:
                 continue
+            silent = TTSAudio in self.planned.kind.gives and isinstance(frame, Sentence) and has_words(frame.text)
             async with aclosing(bound.outputs(heard)) as made:
                 async for given in made:
+                    silent = silent and not (isinstance(given, TTSAudio) and given.pcm)
                     yield given
+            if silent:
+                raise NotAnswered(self.name, "ended without a sound")
+
+
+def has_words(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
 
 
 class _Taken:

@@ -56,7 +56,7 @@ class Reader:
     """A feed as one candidate reads it.
 
     instead: what it reads in the place of the frames that were read before it came. news: is called when it gets a
-    frame, and when it has to wait for one. read: what it got. waiting: it has asked for more than there is.
+    frame or the end, and when it has to wait for one. read: what it got. waiting: it has asked for more than there is.
     """
 
     def __init__(self, feed: Feed, instead: Sequence[Frame], news: Callable[[], None]) -> None:
@@ -73,10 +73,11 @@ class Reader:
     async def __anext__(self) -> Frame:
         frame = await self._get()
         self.waiting = False
+        if frame is not None:
+            self.read.append(frame)
+        self._news()  # also at the end, behind which all that was asked for is owed
         if frame is None:
             raise StopAsyncIteration
-        self.read.append(frame)
-        self._news()
         return frame
 
     async def _get(self) -> Frame | None:

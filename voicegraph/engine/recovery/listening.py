@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from voicegraph.engine.outlet import Cause, GivenWrongly, Outlet, done
 from voicegraph.engine.recovery.attempt import Alarm, Attempt
@@ -11,26 +12,24 @@ from voicegraph.engine.recovery.candidates import Candidate, Chain
 from voicegraph.engine.recovery.request import BACK_OFF, Site, why
 from voicegraph.engine.recovery.tape import Tape, TapeReader
 from voicegraph.errors import NotAnswered, ProviderError
-from voicegraph.frames import Transcript
+from voicegraph.frames import Frame, Transcript
 
-if TYPE_CHECKING:
-    from voicegraph.engine.lanes import Bound
-
-
+ENTER = 10.0
+"""Seconds that one without a `timeout` has until it is ready, if that was not waited for."""
 STEADY = 5.0
 """Seconds after which one that fails has done its work well enough to be tried again as if it were the first time."""
 
 
 class Listening:
-    """A handler that is called once for the call, with those of other nodes behind it.
+    """What hears the caller as long as the call lasts, be it one handler or several, with other nodes behind it.
 
     Its `timeout` is from a pause of the caller to a transcript, where a VAD is wired to the node. live: see Tape.
     """
 
-    def __init__(self, bound: Bound, chain: Chain, site: Site, *, live: bool) -> None:
+    def __init__(self, takes: Iterable[type[Frame]], chain: Chain, site: Site, *, begins: bool, live: bool) -> None:
         self.lasting = True
-        self.begins = bound.begins
-        self._takes = frozenset(bound.takes)
+        self.begins = begins
+        self._takes = frozenset(takes)
         self._chain = chain
         self._site = site
         self._live = live
@@ -40,7 +39,8 @@ class Listening:
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
         """Does what `Bound.drive` does, whoever of the candidates it takes."""
-        tape = Tape(argument[0], live=self._live, news=self._alarm.ring)
+        writes = Transcript in self._chain.primary.planned.kind.gives
+        tape = Tape(argument[0], live=self._live, replays=writes, news=self._alarm.ring)
         recording = self._chain.run(tape.record(), self._chain.name)
         try:
             await self._listen(tape, outlet, cause)
@@ -80,12 +80,13 @@ class Listening:
         self._understood = False
         replayed = tape.unheeded_since is not None
         patience = attempt.candidate.policy.timeout or self._chain.policy.timeout
+        entered = None if attempt.candidate.is_ready else self._site.now() + (patience or ENTER)
         while True:
             if self._sorry and not tape.speaking:
                 self._sorry = False
                 if text := self._chain.policy.say or self._site.sorry:
                     self._site.soothe(self._chain.name, text, cause)
-            await self._alarm.wait(_after(tape, patience))
+            await self._alarm.wait(entered or _after(tape, patience))
             if attempt.given is not None:
                 try:
                     await done(outlet.send(attempt.given, cause))
@@ -102,6 +103,11 @@ class Listening:
                     lacks = "stopped listening before the end of the call"
                     return attempt.error or NotAnswered(attempt.candidate.name, lacks)
                 return None
+            elif entered is not None:
+                if attempt.candidate.is_ready:
+                    entered = None
+                elif self._site.now() >= entered:
+                    return NotAnswered(attempt.candidate.name, "could not be made ready in time")
             elif (due := _after(tape, patience)) is not None and self._site.now() >= due:
                 if replayed:
                     tape.give_up()  # neither the one nor the other understood it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,7 +22,7 @@ from voicegraph.engine.recovery.listening import Listening
 from voicegraph.engine.recovery.request import GIVE_UPS
 from voicegraph.engine.recovery.speaking import Recovering, Speaking
 from voicegraph.errors import raised_at
-from voicegraph.frames import Recovery, Sentence, TTSAudio
+from voicegraph.frames import Frame, Recovery, Sentence, TTSAudio
 from voicegraph.graph.plan import Action, Plan, PlannedNode
 
 if TYPE_CHECKING:
@@ -93,15 +93,20 @@ class Recoveries:
         if chain is None or bound.source:
             return bound
         if bound.lasting:
-            return Listening(bound, chain, self, live=live)
-        spoken = self._host.heard.spoken
+            return self.listening(planned, bound.takes, live=live)
+        ledger = self._host.heard
         if Sentence not in bound.takes or not _is_voice(planned):
-            return Recovering(bound, chain, self, spoken)
-        voice = Recovering(bound, chain, self, spoken)
+            return Recovering(bound, chain, self, ledger)
+        voice = Recovering(bound, chain, self, ledger)
         if self._phrases is not None:
-            voice = Speaking(bound, chain, self, spoken, phrases=self._phrases, known=self._known)
+            voice = Speaking(bound, chain, self, ledger, phrases=self._phrases, known=self._known)
         self._voices[planned.name] = voice
         return voice
+
+    def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work:
+        """What stands in the lane of all that a node does with these frames of the caller."""
+        begins = any(given.side == "reply" for given in planned.kind.gives)
+        return Listening(takes, self.chains[planned.name], self, begins=begins, live=live)
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """Those of candidates at work, and of those that do not let go."""
@@ -114,7 +119,8 @@ class Recoveries:
 
     def enters(self, name: str) -> bool:
         """Whether the call need not wait until this node has been entered: others can do its work."""
-        return name in self.chains and len(self.chains[name].candidates) > 1
+        chain = self.chains.get(name)
+        return chain is not None and len(chain.candidates) > 1 and chain.primary.planned.kind.source is None
 
     def enter(self, stack: AsyncExitStack, leave: Callable[[str, Any], Awaitable[None]]) -> None:
         """Begins to enter those, and the nodes that stand by. leave: see `Session`."""

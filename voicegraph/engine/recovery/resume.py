@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -64,14 +64,24 @@ class Anything:
         return ""
 
 
+class Ledger(Protocol):
+    """What a voice's `Speech` asks of the heard ledger, and tells it."""
+
+    def spoken(self, text: str, seconds: float) -> int:
+        """How many words of a text its first so many seconds hold, by the pace of this call's voice."""
+        ...
+
+    def broke_off(self, turn: int, unsaid: int) -> None:
+        """The newest text of a turn has all the sound it will get, without so many of its last words."""
+        ...
+
+
 class Speech:
-    """A voice. The next one speaks from the first word of which the sound was not given whole.
+    """A voice. The next one speaks from the first word of which the sound was not given whole."""
 
-    spoken: how many words of a text its first so many seconds hold, told by the pace of this call's voice.
-    """
-
-    def __init__(self, spoken: Callable[[str, float], int]) -> None:
-        self._spoken = spoken
+    def __init__(self, ledger: Ledger, turn: int) -> None:
+        self._ledger = ledger
+        self._turn = turn
         self._whole: list[str] = []  # words whose sound was given whole
         self._text = ""  # the newest text that came with sound
         self._seconds = 0.0  # of sound since
@@ -96,10 +106,11 @@ class Speech:
         yield frame if text == frame.text else TTSAudio(frame.pcm, frame.rate, text)
 
     def broke_off(self) -> None:
-        begun = self._text.split()
-        whole = min(self._spoken(self._text, self._seconds), len(begun) - 1) if begun else 0
-        self._whole += begun[:whole]
-        self._again = begun[whole] if begun and self._seconds else ""
+        if begun := self._text.split():
+            whole = min(self._ledger.spoken(self._text, self._seconds), len(begun) - 1)
+            self._whole += begun[:whole]
+            self._again = begun[whole] if self._seconds else ""
+            self._ledger.broke_off(self._turn, len(begun) - whole - bool(self._again))
         self._text, self._seconds, self._sounded = "", 0.0, False
         self._begun = len(self._whole)
 
@@ -245,10 +256,10 @@ def _without_start(text: str, start: str) -> str:
     return text[same:]
 
 
-def resume_for(kind: NodeType, spoken: Callable[[str, float], int]) -> Resume:
+def resume_for(kind: NodeType, ledger: Ledger, turn: int) -> Resume:
     """How to go on with the work of such a node."""
     if TTSAudio in kind.gives and Sentence in kind.takes:
-        return Speech(spoken)
+        return Speech(ledger, turn)
     if Token in kind.gives and UserTurn in kind.takes:
         return Thought()
     return Anything()

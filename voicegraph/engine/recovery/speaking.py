@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +11,23 @@ from voicegraph.engine.phrases import Phrases, Piece
 from voicegraph.engine.recovery.candidates import Candidate, Chain
 from voicegraph.engine.recovery.feed import Feed, Input
 from voicegraph.engine.recovery.request import Request, Site
-from voicegraph.engine.recovery.resume import Resume, Speech, resume_for
+from voicegraph.engine.recovery.resume import Ledger, Resume, Speech, resume_for
 from voicegraph.frames import Frame, Sentence, TTSAudio
 
 if TYPE_CHECKING:
     from voicegraph.engine.lanes import Bound
 
-Spoken = Callable[[str, float], int]
-
 
 class Recovering:
-    """A handler of replies, with those of other nodes behind it.
+    """A handler of replies, with those of other nodes behind it."""
 
-    spoken: see `Speech`.
-    """
-
-    def __init__(self, bound: Bound, chain: Chain, site: Site, spoken: Spoken) -> None:
+    def __init__(self, bound: Bound, chain: Chain, site: Site, ledger: Ledger) -> None:
         self.lasting = False
         self.begins = bound.begins
         self.takes = frozenset(bound.takes)
         self.chain = chain
         self.site = site
-        self.spoken = spoken
+        self.ledger = ledger
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
         """Does what `Bound.drive` does, whoever of the candidates it takes."""
@@ -43,7 +38,7 @@ class Recovering:
 
     async def answer(self, feed: Feed, outlet: Outlet, cause: Cause, resume: Resume | None = None) -> bool:
         """One request. Whether it was answered."""
-        resume = resume or resume_for(self.chain.primary.planned.kind, self.spoken)
+        resume = resume or resume_for(self.chain.primary.planned.kind, self.ledger, cause.turn)
         answered = await Request(self.chain, feed, resume, self.takes, outlet, cause, self.site).run()
         if answered:
             self.chain.note(cause.turn, self.site.now(), answered=True)
@@ -57,9 +52,9 @@ class Speaking(Recovering):
     """
 
     def __init__(
-        self, bound: Bound, chain: Chain, site: Site, spoken: Spoken, *, phrases: Phrases, known: Collection[str]
+        self, bound: Bound, chain: Chain, site: Site, ledger: Ledger, *, phrases: Phrases, known: Collection[str]
     ) -> None:
-        super().__init__(bound, chain, site, spoken)
+        super().__init__(bound, chain, site, ledger)
         self._phrases = phrases
         self._known = known
 
@@ -92,7 +87,7 @@ class Speaking(Recovering):
         """From the store, else by a voice, else from the store in another voice."""
         if await self._replay(sentence.text, [self.chain.active], outlet, cause):
             return True
-        recorder = _Recorder(Speech(self.spoken))
+        recorder = _Recorder(Speech(self.ledger, cause.turn))
         if await self.answer(Feed(Input(sentence), lambda frame: False), outlet, cause, recorder):
             if recorder.whole:
                 self._phrases.keep(self.chain.active.planned, sentence.text, recorder.pieces)

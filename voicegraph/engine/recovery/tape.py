@@ -19,17 +19,19 @@ ENOUGH = 1.0
 class Tape:
     """What came of the caller since the last final transcript, `REPLAY` seconds of it at the most.
 
+    replays: what was read once may be read again; of what writes no transcripts, nobody knows from where on.
     live: the caller does not wait, so what is too much is lost; otherwise it waits to be read. news: is called when
     something comes. ended: nothing more comes. lost: something may have been said that nobody will hear again.
     unheeded: seconds of speech, up to the last pause, of which no final transcript came.
     """
 
-    def __init__(self, frames: FrameStream, *, live: bool, news: Callable[[], None]) -> None:
+    def __init__(self, frames: FrameStream, *, live: bool, replays: bool, news: Callable[[], None]) -> None:
         self.ended = False
         self.unheeded = 0.0
         self._since = 0.0  # when the last pause was, or something was understood, in loop time
         self._frames = frames
         self._live = live
+        self._replays = replays
         self._news = news
         self._kept: deque[Frame] = deque()
         self._dropped = 0  # frames before the first that is kept
@@ -97,6 +99,8 @@ class Tape:
             await self._moved.wait()
         self._read = index + 1
         frame = self._kept[index - self._dropped]
+        while not self._replays and self._dropped <= index:
+            self._drop()
         self._move()
         return index, frame
 
