@@ -26,3 +26,13 @@ class Phrases(Protocol):
     def keep(self, voice: PlannedNode, text: str, pieces: Sequence[Piece]) -> None:
         """Takes a phrase in. Returns at once, and never raises for a store that cannot be written."""
         ...
+
+
+class NoPhrases:
+    """A store that keeps nothing."""
+
+    async def find(self, voice: PlannedNode, text: str) -> None:
+        """There is nothing to find."""
+
+    def keep(self, voice: PlannedNode, text: str, pieces: Sequence[Piece]) -> None:
+        """Forgets it at once."""

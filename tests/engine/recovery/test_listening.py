@@ -109,3 +109,40 @@ def test_a_deaf_agent_says_goodbye() -> None:
     with pytest.raises(CallFailed):
         directed(listening({"kind": "error", "count": 99}), direct)
     assert " ".join(words) == GOODBYE
+
+
+@node("test.recovery.hung")
+class Hung:
+    """Hears nothing, and may never even be ready."""
+
+    ready: bool = True
+
+    async def __aenter__(self) -> None:
+        if not self.ready:
+            await asyncio.get_running_loop().create_future()
+
+    async def __aexit__(self, *_: object) -> None:
+        """There is nothing to let go of."""
+
+    async def listen(self, frames: AsyncIterator[Audio | SpeechStarted | SpeechStopped]) -> AsyncIterator[Transcript]:
+        await asyncio.sleep(3600.0)
+        yield Transcript("never")
+
+
+def hung(policy: Recover, **config: Any) -> Plan:
+    plan = listening(policy=policy)
+    stt = replace(plan.nodes["stt"], kind=node_type(Hung), config=config)
+    return replace(plan, nodes={**plan.nodes, "stt": stt})
+
+
+def test_one_that_hangs_for_long_is_not_forgiven_for_it() -> None:
+    done = ask(hung(Recover(timeout=6.0, retries=1, fallback=("other",))), TEXT, seconds=30.0)
+    assert [step for _, step, _ in steps(done) if step != "say"] == ["restart", "fallback"]
+
+
+def test_one_that_is_never_ready_is_replaced() -> None:
+    """Also where no VAD tells it when the caller pauses."""
+    plan = hung(Recover(timeout=1.0, fallback=("other",)), ready=False)
+    edges = tuple(edge for edge in plan.edges if (edge.giver, edge.taker) != ("vad", "stt"))
+    done = ask(replace(plan, edges=edges), TEXT, seconds=15.0)
+    assert steps(done)[0] == ("stt", "fallback", "other")

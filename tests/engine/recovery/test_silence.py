@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.recovery.agents import ANSWER, RATE, SAYS, agent, ask, heard, steps
 from tests.testing.directed import Done, directed, passing
-from voicegraph import Call, Recovery, UserTurn, node, this_call
+from voicegraph import Call, Frame, Recovery, UserTurn, node, this_call
 from voicegraph.engine.ending import FAREWELL
 from voicegraph.errors import CallFailed
 from voicegraph.graph.plan import GOODBYE, Plan, Recover, Watchdog
@@ -95,7 +95,10 @@ def test_unless_it_is_told_not_to() -> None:
 
 
 def test_a_goodbye_that_nobody_can_say_does_not_keep_the_call() -> None:
-    faults = {"stt": {"faults": [{"kind": "error"}]}, "tts": {"rate": RATE, "faults": [{"kind": "hang", "count": 9}]}}
+    faults: dict[str, Any] = {
+        "stt": {"faults": [{"kind": "error"}]},
+        "tts": {"rate": RATE, "faults": [{"kind": "hang", "count": 9}]},
+    }
     at, words = ended(agent(recover={}, config=faults))
     assert words == ""
     assert at < FAREWELL + 3.0
@@ -146,7 +149,7 @@ def test_a_stand_in_that_cannot_be_entered_is_missed_only_when_it_is_needed() ->
     parts = {"broken": Unreachable, "backup": ScriptedTTS}
     config = {"broken": {"rate": RATE}, "backup": {"rate": RATE}}
     assert heard(ask(agent(recover={"tts": policy}, standby=parts, config=config))) == ANSWER
-    failing = {**config, "tts": {"rate": RATE, "faults": [{"kind": "error"}]}}
+    failing: dict[str, Any] = {**config, "tts": {"rate": RATE, "faults": [{"kind": "error"}]}}
     done = ask(agent(recover={"tts": policy}, standby=parts, config=failing))
     assert heard(done) == ANSWER
     assert [to for _, step, to in steps(done) if step == "fallback"] == ["broken", "backup"]
@@ -176,3 +179,28 @@ def test_the_call_does_not_wait_for_what_stands_by() -> None:
         recover={"tts": policy}, standby={"slow": SlowToEnter}, config={"slow": {"rate": RATE}, "tts": {"rate": RATE}}
     )
     assert heard(ask(plan)) == ANSWER
+
+
+def test_an_incident_is_told_once() -> None:
+    """Also one of the goodbye, which begins within another."""
+    plan = agent(
+        recover={},
+        config={"tts": {"rate": RATE, "faults": [{"kind": "hang", "count": 99}]}},
+        watchdog=Watchdog(silence=2.0),
+    )
+    told: list[tuple[int, float]] = []
+
+    async def direct(line: Any, session: Any) -> None:
+        def note(node: str, frame: Frame) -> None:
+            if isinstance(frame, Recovery) and frame.step == "incident":
+                told.append((frame.turn, round(frame.silence, 1)))
+
+        session.taps.append(note)
+        await passing(line, 0.5)
+        line.say("When are you open")
+        await passing(line, 60.0)
+
+    with pytest.raises(CallFailed):
+        directed(plan, direct)
+    assert len(told) > 6
+    assert len(told) == len(set(told))

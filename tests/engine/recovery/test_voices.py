@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from tests.engine.recovery.agents import ANSWER, RATE, StreamingVoice, agent, ask, gaps, heard, steps
 from tests.testing.directed import Done
-from voicegraph import Interrupt, TTSAudio
+from voicegraph import Interrupt, Sentence, TTSAudio, node
 from voicegraph.engine.recovery.breakers import FAILURES, Breakers
 from voicegraph.graph.plan import Plan, Recover
 from voicegraph.testing.scripted import ScriptedTTS
@@ -163,3 +164,19 @@ def test_a_known_failure_is_no_reason_to_be_silent() -> None:
     for _ in range(FAILURES):
         ask(voices({"kind": "error"}, policy=Recover(timeout=LATE)), breakers=breakers)
     assert heard(ask(voices(policy=Recover(timeout=LATE)), breakers=breakers)) == ANSWER
+
+
+@node("test.recovery.unread")
+class Unread:
+    """A voice that is gone before it has read a word."""
+
+    async def speak(self, sentences: AsyncIterator[Sentence]) -> AsyncIterator[TTSAudio]:
+        return
+        yield  # which makes it a generator
+
+
+def test_a_voice_that_reads_nothing_has_failed() -> None:
+    made = voices(kind=Unread)
+    done = ask(replace(made, nodes={**made.nodes, "tts": replace(made.nodes["tts"], config={})}))
+    assert steps(done)[0] == ("tts", "fallback", "backup")
+    assert heard(done) == ANSWER

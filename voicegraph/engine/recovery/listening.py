@@ -53,17 +53,18 @@ class Listening:
         retries = 0
         while candidate is not None:
             attempt = Attempt(self._chain, candidate, tape.reader(), self._takes, self._alarm)
-            began = self._site.now()
+            began, error = self._site.now(), None
             try:
                 error = await self._attend(attempt, tape, outlet, cause)
             finally:
                 attempt.stop()
-                candidate.breaker.left()
+                if error is None:
+                    candidate.breaker.left()  # it ends with the call: what it was a probe of is not known
             if error is None:
                 return
             candidate.breaker.failed(self._site.now())
             self._site.failed(candidate.name, error)
-            if self._understood or self._site.now() - began >= STEADY:
+            if self._understood or (attempt.outputs and self._site.now() - began >= STEADY):
                 failed.clear()
                 retries = 0
             self._sorry = self._sorry or tape.lost
@@ -80,13 +81,13 @@ class Listening:
         self._understood = False
         replayed = tape.unheeded_since is not None
         patience = attempt.candidate.policy.timeout or self._chain.policy.timeout
-        entered = None if attempt.candidate.is_ready else self._site.now() + (patience or ENTER)
+        ready_by = self._site.now() + (patience or ENTER)
         while True:
             if self._sorry and not tape.speaking:
                 self._sorry = False
                 if text := self._chain.policy.say or self._site.sorry:
                     self._site.soothe(self._chain.name, text, cause)
-            await self._alarm.wait(entered or _after(tape, patience))
+            await self._alarm.wait(_after(tape, patience) if attempt.candidate.is_ready else ready_by)
             if attempt.given is not None:
                 try:
                     await done(outlet.send(attempt.given, cause))
@@ -103,11 +104,9 @@ class Listening:
                     lacks = "stopped listening before the end of the call"
                     return attempt.error or NotAnswered(attempt.candidate.name, lacks)
                 return None
-            elif entered is not None:
-                if attempt.candidate.is_ready:
-                    entered = None
-                elif self._site.now() >= entered:
-                    return NotAnswered(attempt.candidate.name, "could not be made ready in time")
+            elif not attempt.candidate.is_ready:
+                if self._site.now() >= ready_by:
+                    return NotAnswered(attempt.candidate.name, f"was not ready after {patience or ENTER:g} s")
             elif (due := _after(tape, patience)) is not None and self._site.now() >= due:
                 if replayed:
                     tape.give_up()  # neither the one nor the other understood it

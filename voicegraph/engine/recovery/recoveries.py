@@ -15,7 +15,7 @@ from voicegraph.call import Call
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.lanes import Bound, Work
 from voicegraph.engine.outlet import Answering, Cause
-from voicegraph.engine.phrases import Phrases
+from voicegraph.engine.phrases import NoPhrases, Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.candidates import CONVERTER, Candidate, Chain
 from voicegraph.engine.recovery.listening import Listening
@@ -78,7 +78,7 @@ class Recoveries:
         self._breakers = breakers
         self._said: dict[tuple[int, str], float] = {}
         self._candidates: dict[str, Candidate] = {}
-        self._voices: dict[str, Recovering] = {}
+        self._voices: dict[str, Speaking] = {}
         self._acting = False
         self._known = {" ".join(phrase.split()) for phrase in plan.phrases}
         self.chains = {
@@ -97,10 +97,8 @@ class Recoveries:
         ledger = self._host.heard
         if Sentence not in bound.takes or not _is_voice(planned):
             return Recovering(bound, chain, self, ledger)
-        voice = Recovering(bound, chain, self, ledger)
-        if self._phrases is not None:
-            voice = Speaking(bound, chain, self, ledger, phrases=self._phrases, known=self._known)
-        self._voices[planned.name] = voice
+        phrases = self._phrases or NoPhrases()
+        voice = self._voices[planned.name] = Speaking(bound, chain, self, ledger, phrases=phrases, known=self._known)
         return voice
 
     def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work:
@@ -181,7 +179,7 @@ class Recoveries:
         voice = self._voices.get(node)
         if voice is None:
             self.soothe(node, text, cause)
-        elif isinstance(voice, Speaking) and await voice.replay(text, self._host.nodes[node].outlet, cause):
+        elif await voice.replay(text, self._host.nodes[node].outlet, cause):
             self._host.tell(Recovery(node=node, step="say", to=text, turn=cause.turn))
 
     # --- inside ------------------------------------------------------------------------------------------------------

@@ -86,7 +86,10 @@ class Speech:
         self._text = ""  # the newest text that came with sound
         self._seconds = 0.0  # of sound since
         self._sounded = False  # since the newest candidate began
-        self._begun = 0  # words that were whole when it began
+        self._told: list[str] = []  # plain words that it told
+        self._same = 0  # of them, those that it was asked to say
+        self._asked: list[str] = []  # plain words that it was asked to say
+        self._asked_in: tuple[Sequence[Frame], int] = ((), 0)  # in so many of these frames
         self._again = ""  # a word that the newest candidate says once more
 
     def given(self, frame: Frame) -> Iterator[Frame]:
@@ -97,6 +100,7 @@ class Speech:
         if text:
             self._whole += self._text.split()
             self._text, self._seconds = text, 0.0
+            self._told += _plain(text)
             first, _, others = text.strip().partition(" ")
             if first == self._again:
                 text = others  # to the ledger it is one word, though its beginning is heard twice
@@ -112,33 +116,44 @@ class Speech:
             self._again = begun[whole] if self._seconds else ""
             self._ledger.broke_off(self._turn, len(begun) - whole - bool(self._again))
         self._text, self._seconds, self._sounded = "", 0.0, False
-        self._begun = len(self._whole)
+        self._told, self._same = [], 0
 
     def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
         return list(_without(asked, len(self._whole)))
 
     def due(self, asked: Sequence[Frame]) -> bool | None:
-        silent = not self._sounded and bool(_sounded(_words(asked)))
-        return True if silent or self._is_behind(asked) else None
+        self._take_in(asked)
+        silent = not self._sounded and bool(self._asked)
+        return True if silent or self._is_behind() else None
 
     def lacks(self, asked: Sequence[Frame]) -> str:
-        if _sounded(_words(asked)) and not self._sounded:
+        if not asked and not self._whole:
+            return "ended before it read anything"
+        self._take_in(asked)
+        if self._asked and not self._sounded:
             return "ended without a sound"
-        return "ended before its last word" if self._is_behind(asked) else ""
+        return "ended before its last word" if self._is_behind() else ""
 
-    def _is_behind(self, asked: Sequence[Frame]) -> bool:
+    def _is_behind(self) -> bool:
         """Whether a voice that tells its words, as it was asked to say them, has not told them all."""
-        told, words = _sounded([*self._whole[self._begun :], *self._text.split()]), _sounded(_words(asked))
-        return 0 < len(told) < len(words) and told == words[: len(told)]
+        told, asked = self._told, self._asked
+        while self._same < min(len(told), len(asked)) and told[self._same] == asked[self._same]:
+            self._same += 1
+        return 0 < len(told) == self._same < len(asked)
+
+    def _take_in(self, asked: Sequence[Frame]) -> None:
+        """Reads what was asked since the last time: this is done for every piece of sound, and replies may be long."""
+        frames, count = self._asked_in
+        if frames is not asked:
+            self._asked, self._same, count = [], 0, 0
+        for frame in asked[count:]:
+            self._asked += _plain(frame.text) if isinstance(frame, Sentence) else ()
+        self._asked_in = asked, len(asked)
 
 
-def _words(asked: Sequence[Frame]) -> list[str]:
-    return [word for frame in asked if isinstance(frame, Sentence) for word in frame.text.split()]
-
-
-def _sounded(words: Sequence[str]) -> list[str]:
-    """Those that are more than punctuation, which voices tell as they like."""
-    return [plain for word in words if (plain := _letters(word))]
+def _plain(text: str) -> list[str]:
+    """Its words without case and signs, but for those that are nothing else: voices tell punctuation as they like."""
+    return [plain for word in text.split() if (plain := _letters(word))]
 
 
 def _without(asked: Sequence[Frame], done: int) -> Iterator[Frame]:

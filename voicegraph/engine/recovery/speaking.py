@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ class Speaking(Recovering):
         """From the store, else by a voice, else from the store in another voice."""
         if await self._replay(sentence.text, [self.chain.active], outlet, cause):
             return True
-        recorder = _Recorder(Speech(self.ledger, cause.turn))
+        recorder = _Recorder(self.ledger, cause.turn)
         if await self.answer(Feed(Input(sentence), lambda frame: False), outlet, cause, recorder):
             if recorder.whole:
                 self._phrases.keep(self.chain.active.planned, sentence.text, recorder.pieces)
@@ -105,23 +105,20 @@ class Speaking(Recovering):
         return False
 
 
-class _Recorder:
+class _Recorder(Speech):
     """Keeps the sound of a sentence. whole: one voice has said all of it."""
 
-    def __init__(self, speech: Speech) -> None:
+    def __init__(self, ledger: Ledger, turn: int) -> None:
+        super().__init__(ledger, turn)
         self.pieces: list[Piece] = []
         self.whole = True
-        self._speech = speech
-        self.rest = speech.rest
-        self.due = speech.due
-        self.lacks = speech.lacks
 
-    def given(self, frame: Frame) -> Any:
-        for each in self._speech.given(frame):
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        for each in super().given(frame):
             if isinstance(each, TTSAudio):
                 self.pieces.append(Piece(each.pcm, each.rate, each.text))
             yield each
 
     def broke_off(self) -> None:
         self.whole = self.whole and not self.pieces
-        self._speech.broke_off()
+        super().broke_off()

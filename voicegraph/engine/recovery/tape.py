@@ -55,7 +55,7 @@ class Tape:
     @property
     def unheeded_since(self) -> float | None:
         """Since when a transcript is due, in loop time: enough was said for that."""
-        return self._since if self._started is None and self.unheeded >= ENOUGH else None
+        return self._since if self.unheeded >= ENOUGH else None
 
     async def record(self) -> None:
         """Takes in what comes, until the call is over."""
@@ -122,8 +122,10 @@ class Tape:
 
     def _pause(self, stopped: SpeechStopped) -> None:
         if self._started is not None:
+            if self.unheeded < ENOUGH:  # else a transcript has been due since an earlier pause
+                self._since = asyncio.get_running_loop().time()
             self.unheeded += stopped.at - self._started
-            self._started, self._since = None, asyncio.get_running_loop().time()
+            self._started = None
             self._news()
 
     def _drop(self) -> None:
