@@ -340,7 +340,7 @@ class Session:
     def speak_over(self, turn: int, node: str, text: str) -> None:
         """Says something in a turn that a node holds up."""
         cause = Sentence("", turn=turn, born=self.now())
-        self.keep(self.recoveries.speak_over(node, text, cause))
+        self.keep(self.recoveries.care.speak_over(node, text, cause))
 
     async def _drain(self, line: RunningNode) -> None:
         try:

@@ -7,5 +7,6 @@
 * `resume`: where the next candidate has to go on, so that nothing is said twice and nothing is lost
 * `speaking`: a voice, whose known phrases are replayed without a provider
 * `listening`: the same for what listens as long as the call lasts: the caller's last words are played to the next one
+* `care`: what is said and done for the caller meanwhile, and when nothing has helped
 * `breakers`: what the process knows of a provider's health, so that the hundredth call need not find out again
 """

@@ -176,6 +176,8 @@ class Thought:
         self._calls: dict[str, ToolCall] = {}
         self._results: dict[str, ToolResult] = {}
         self._given_up: set[str] = set()  # calls that were under way when a candidate failed
+        self._old = ""  # the letters of what was said before the newest candidate
+        self._matched = 0  # of them, those that it has said again
         self._held: str | None = None  # of a candidate that goes on: what may be a repetition
 
     def given(self, frame: Frame) -> Iterator[Frame]:
@@ -194,6 +196,7 @@ class Thought:
     def broke_off(self) -> None:
         """What was held back is a repetition that breaks off: it has been said."""
         self._held = "" if self._said else None
+        self._old, self._matched = _letters(self._said), 0
         self._given_up.update(self._calls)
 
     def rest(self, asked: Sequence[Frame]) -> list[Frame] | None:
@@ -216,8 +219,10 @@ class Thought:
             yield token
             return
         self._held += token.text
-        new = unsaid(self._said, self._held)
-        if new is not None:
+        letters = _letters(token.text)
+        if self._old.startswith(letters, self._matched):  # the same again, up to here
+            self._matched += len(letters)
+        elif (new := unsaid(self._said, self._held)) is not None:
             self._held = None
             self._said += new
             yield Token(new)
