@@ -65,6 +65,14 @@ class Call(Protocol):
         """The call's own source of randomness, seeded by whoever started the call."""
         ...
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """What came with the call, such as a carrier's parameters or a page's query. Filled by the line, for all nodes.
+
+        Empty until the line knows: a carrier tells with its first message.
+        """
+        ...
+
     def now(self) -> float:
         """Loop time in seconds. Nodes read no other clock."""
         ...

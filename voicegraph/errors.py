@@ -11,6 +11,8 @@ VoicegraphError
 ├── AudioError            a sound file or a sound device cannot be used
 ├── NotAnswered           a node gave nothing, or nothing in time, for what it was asked
 ├── ProviderError         a vendor's service failed or refused; says which, why, and what to do
+├── NotConnected          a call by `voicegraph call` did not come about (voicegraph.caller.dialling)
+├── StepFailed            what its caller was to do or to hear did not happen (voicegraph.caller.steps)
 ├── VirtualTimeError      something that cannot be in virtual time (voicegraph.testing.virtual)
 └── CallFailed            a call could not go on; carries the node that failed
 

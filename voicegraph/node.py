@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["NodeType", "lookup", "node", "node_type", "node_types", "this_call"]
 
 ENTRY_POINTS = "voicegraph.nodes"
-_LIFE_CYCLE = ("models", "warm", "interrupted", "clear", "drain", "pause", "resume")
+_LIFE_CYCLE = ("models", "warm", "interrupted", "clear", "drain", "pause", "resume", "doors", "attach", "observer")
 _MARK = "__voicegraph_node__"
 
 _registry: dict[str, NodeType] = {}

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from voicegraph import __version__
-from voicegraph.commands import bench, check, emulate, graph, models, new, nodes, run, terminal, test, warm
+from voicegraph.commands import bench, call, check, emulate, graph, models, new, nodes, run, serve, terminal, test, warm
 from voicegraph.errors import VoicegraphError
 
 
@@ -55,12 +55,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(run.run)
+app.command()(call.call)
 app.command()(check.check)
 app.command()(graph.graph)
 app.command()(graph.expand)
 app.command()(graph.schema)
 app.command()(nodes.nodes)
 app.command("test")(test.conversations)
+app.command()(serve.serve)
 app.command()(warm.warm)
 app.command()(bench.bench)
 app.command()(emulate.emulate)

@@ -15,9 +15,10 @@ GRAPHS = sorted({*(ROOT / "graphs").glob("*.yaml")} - {*TESTS})
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda path: path.stem)
 def test_it_is_right(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for key in ("DEEPGRAM_API_KEY", "OPENAI_API_KEY", "ELEVENLABS_API_KEY"):
+    for key in ("DEEPGRAM_API_KEY", "OPENAI_API_KEY", "ELEVENLABS_API_KEY", "TWILIO_AUTH_TOKEN"):
         monkeypatch.setenv(key, "any")
-    inputs = ("--set", "nodes.line.with.input=examples/question.wav")
+    plays = "file.call" in graph.read_text()
+    inputs = ("--set", "nodes.line.with.input=examples/question.wav") if plays else ()
     result = voicegraph("check", graph, *inputs)
     assert result.exit_code == 0, result.output
 

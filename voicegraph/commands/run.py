@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,9 +23,12 @@ from voicegraph.commands.placing import Places
 from voicegraph.errors import VoicegraphError
 
 if TYPE_CHECKING:
+    from voicegraph.call import Reply
+    from voicegraph.engine.observers import Observer
     from voicegraph.engine.session import Session
     from voicegraph.graph import Plan
     from voicegraph.observe.conversation import Conversation
+    from voicegraph.observe.recording import Recording
     from voicegraph.observe.turns import Milestones
     from voicegraph.phrases import PhraseStore
 
@@ -34,6 +39,10 @@ SetOption = Annotated[
 ]
 InOption = Annotated[
     Path | None, typer.Option("--in", metavar="WAV", help="What the caller says. Replaces the graph's line.")
+]
+RecordOption = Annotated[
+    Path | None,
+    typer.Option("--record", metavar="DIR", help="Keep sound and words of both sides there: WAV and JSON Lines."),
 ]
 FastOption = Annotated[bool, typer.Option("--fast", help="Do not sit through silences: a jumping clock.")]
 
@@ -50,6 +59,7 @@ def run(
     backend: BackendOption = None,
     script: ScriptOption = None,
     faults: FaultsOption = None,
+    record: RecordOption = None,
 ) -> None:
     """Runs a call on a graph and shows the conversation as it happens."""
     from voicegraph.commands.opening import open_plan, phrase_store, pull_models
@@ -57,7 +67,7 @@ def run(
     with emulating(emulate, Emulation(backend, script, faults, offline)):
         plan = open_plan(graph, set or (), input, output)
         pull_models(plan, offline=offline)
-        call = _Call(plan, seed, phrase_store(emulated=emulate), Places(graph, set or ()))
+        call = _Call(plan, seed, phrase_store(emulated=emulate), Places(graph, set or ()), record)
         try:
             call.run(fast=fast)
         except KeyboardInterrupt:
@@ -72,11 +82,12 @@ def run(
 class _Call:
     """One call: what is seen of it while it lasts, and what is told of it afterwards."""
 
-    def __init__(self, plan: Plan, seed: int | None, phrases: PhraseStore, places: Places) -> None:
+    def __init__(self, plan: Plan, seed: int | None, phrases: PhraseStore, places: Places, record: Path | None) -> None:
         self.plan = plan
         self.seed = seed
         self.phrases = phrases
         self.places = places
+        self.recording = _recording(plan, record, lambda turn: self._session().reply(turn)) if record else None
         self.seen: tuple[Session, Milestones, Conversation] | None = None
         self.output: str | None = plan.nodes[plan.line].config.get("output") if plan.line else None
         self._written_before = _written(self.output)
@@ -104,11 +115,18 @@ class _Call:
         conversation = Conversation(
             terminal.stdout(), lambda: session.replies(), milestones.answer, named=self.places.named
         )
-        observers = (milestones, conversation)
-        session = Session(self.plan, seed=self.seed, observers=observers, phrases=self.phrases)
-        self.seen = session, milestones, conversation
-        with conversation, terminal.faults_are_shown():
-            await session.run()
+        observers: list[Observer] = [milestones, conversation]
+        async with AsyncExitStack() as stack:
+            if self.recording is not None:
+                observers.append(await stack.enter_async_context(self.recording))
+            session = Session(self.plan, seed=self.seed, observers=tuple(observers), phrases=self.phrases)
+            self.seen = session, milestones, conversation
+            with conversation, terminal.faults_are_shown():
+                await session.run()
+
+    def _session(self) -> Session:
+        assert self.seen is not None
+        return self.seen[0]
 
     def report(self) -> None:
         """The figures."""
@@ -129,6 +147,17 @@ class _Call:
         """Where the line recorded what the caller would have heard, be it whole or cut short."""
         if self.output and _written(self.output) != self._written_before:
             terminal.notice(f"\nwrote {self.output}", style="")
+        if self.recording and self.seen:
+            terminal.notice(f"recorded {self.recording.wav} and {self.recording.transcript}", style="")
+
+
+def _recording(plan: Plan, folder: Path, reply: Callable[[int], Reply]) -> Recording:
+    from secrets import token_hex
+
+    from voicegraph.observe.recording import Recording, prepare
+
+    prepare(folder)
+    return Recording(folder / token_hex(6), plan, reply)
 
 
 def _written(file: str | None) -> int | None:

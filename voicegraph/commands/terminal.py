@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 240
 """Columns where no terminal sets them: wide enough that no table is cut."""
 
+log_level = "WARNING"
+"""From which level on messages are logged, for processes that are started by this one."""
+
 _COLOURS = (
     (r"\berror\[[\w-]+\]", "bold red"),
     (r"\bwarning\[[\w-]+\]", "bold yellow"),
@@ -95,6 +98,9 @@ def tell(error: VoicegraphError) -> None:
 def log_to_stderr(level: str) -> None:
     """Log messages of this level and above, one line each. The stream is looked up each time: a live view stands in."""
     from loguru import logger
+
+    global log_level
+    log_level = level
 
     def write(message: Message) -> None:
         sys.stderr.write(message)

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 FRAMES_PER_SECOND = 50
-LEAST_RATE = 8_000
+LEAST_RATE = 4_000
 """Samples per second that leave room for words."""
 MAGIC = b"VGsp"
 ORIGINS, NUMBERS = 1 << 16, 1 << 24
@@ -46,9 +46,12 @@ class Unit(NamedTuple):
         return MAGIC + header.encode() + self.text
 
     def block(self, size: int) -> bytes:
-        """So many bytes of sound. The bytes of the seal are in no header: nothing else can pass for a block's end."""
+        """So many bytes of sound. The bytes of the seal are in no header: nothing else can pass for a block's end.
+
+        No byte is 0xff, so that each can be a value of mu-law, which has 255 (voicegraph.testing.telephone).
+        """
         unit = self.encoded()
-        seal = bytes(byte | 0x80 for byte in zlib.crc32(unit).to_bytes(_SEAL_SIZE))
+        seal = bytes(min(byte | 0x80, 0xFE) for byte in zlib.crc32(unit).to_bytes(_SEAL_SIZE))
         return (unit * (size // len(unit) + 1))[: size - _SEAL_SIZE] + seal
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from voicegraph.frames import Audio, SpeechStarted, SpeechStopped
-from voicegraph.testing.blocks import LEAST_RATE
 from voicegraph.testing.speech import Ear, HeardWord
+from voicegraph.testing.telephone import LineEar
 from voicegraph.turn_taking.words import plain_words
 
 _RUN = re.compile(rb"\0+|[^\0]+")
@@ -63,7 +63,8 @@ class Hearing:
 
     def __init__(self, min_silence: float) -> None:
         self._gate = Gate(MIN_SPEECH, min_silence)
-        self._ear = Ear(LEAST_RATE)
+        self._ears: tuple[Ear | LineEar, ...] = ()
+        self._rate = 0
         self._has_vad = False
 
     def take(self, frame: Audio | SpeechStarted | SpeechStopped) -> Iterator[HeardWord | SpeechStarted | SpeechStopped]:
@@ -72,9 +73,10 @@ class Hearing:
             self._has_vad = True
             yield frame
             return
-        if self._ear.rate != frame.rate:
-            self._ear = Ear(frame.rate)
-        yield from (block.word for block in self._ear.feed(frame.pcm, frame.at) if block.word)
+        if self._rate != frame.rate:
+            self._rate = frame.rate
+            self._ears = (Ear(frame.rate), LineEar()) if frame.rate == LineEar.rate else (Ear(frame.rate),)
+        yield from (block.word for ear in self._ears for block in ear.feed(frame.pcm, frame.at) if block.word)
         for event in self._gate.hear(frame):
             if not self._has_vad:
                 yield event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Annotated
 
 from annotated_types import Ge, Gt
@@ -16,6 +17,7 @@ from voicegraph.testing.blocks import FRAMES_PER_SECOND, block_size
 from voicegraph.testing.faults import Fault, Faults, Kind, strike
 from voicegraph.testing.latency import Latency, draw, pass_time
 from voicegraph.testing.speech import PACE, utter_words
+from voicegraph.testing.telephone import LINE_RATE, line_words
 
 SILENT: tuple[Kind, ...] = ("error", "hang", "silence")
 """Faults that leave nothing to be heard."""
@@ -25,13 +27,15 @@ SILENT: tuple[Kind, ...] = ("error", "hang", "silence")
 class ScriptedTTS:
     """Speaks each sentence in simulated speech.
 
-    rate: samples per second. speed: 1 is 2.8 words a second. first: time to the first sound of a sentence. pace:
+    rate: samples per second. telephone: its words survive the G.711 of a telephone line, which has a rate of 8000.
+    speed: 1 is 2.8 words a second. first: time to the first sound of a sentence. pace:
     seconds of computing per second of sound. chunk: of sound, at the most, in steps of 20 ms. aligned: each word comes
     with its sound, as from voices that give timestamps; else a sentence's text comes with its first chunk. faults:
     `error`, `hang`, `stall`, `die`, `silence`, of the next sentences.
     """
 
     rate: int = 24_000
+    telephone: bool = False
     speed: Annotated[float, Gt(0)] = 1.0
     first: Latency = 0.1
     pace: Annotated[float, Ge(0)] = 0.1
@@ -41,6 +45,8 @@ class ScriptedTTS:
     call: Call = this_call()
 
     def __post_init__(self) -> None:
+        if self.telephone and self.rate != LINE_RATE:
+            raise ValueError(f"with `telephone` the rate is {LINE_RATE}")
         self._size = max(1, round(self.chunk * FRAMES_PER_SECOND)) * block_size(self.rate)
         self._turn = 0
         self._number = 0  # blocks of this turn so far
@@ -71,9 +77,8 @@ class ScriptedTTS:
         """Frames that nobody gives: what they hold, they hold whole."""
         if sentence.turn != self._turn:
             self._turn, self._number = sentence.turn, 0
-        words = list(
-            utter_words(sentence.text, rate=self.rate, origin=self._turn, pace=PACE * self.speed, number=self._number)
-        )
+        utter = line_words if self.telephone else partial(utter_words, rate=self.rate)
+        words = list(utter(sentence.text, origin=self._turn, pace=PACE * self.speed, number=self._number))
         if not self.aligned:
             words = [(sentence.text, b"".join(pcm for _, pcm in words))]
         for text, pcm in words:
