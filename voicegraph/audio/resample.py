@@ -12,7 +12,6 @@ from functools import lru_cache
 from math import gcd
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Signal = NDArray[np.float64]
@@ -40,7 +39,6 @@ class Resampler:
         self.target = target
         common = gcd(source, target)
         self._filter = _design(target // common, source // common)
-        self._wanted: tuple[int, int] = (0, 0)
         self._reset()
 
     @property
@@ -79,23 +77,15 @@ class Resampler:
         self._given += count
         made = b""
         if count:
-            rows, coefficients = self._pattern(count)
-            sound = np.vecdot(sliding_window_view(signal, fir.bank.shape[1])[rows], coefficients)
-            made = np.clip(np.rint(sound), -32768, 32767).astype("<i2").tobytes()
+            rows, coefficients = _pattern(fir, self._at, count)
+            sound = np.vecdot(_windows(signal, windows, fir.bank.shape[1])[rows], coefficients)
+            np.rint(sound, out=sound)
+            made = sound.clip(-32768, 32767, out=sound).astype("<i2").tobytes()
         self._at += count * fir.down
         passed = self._at // fir.up
         self._at -= passed * fir.up
         self._held = signal[passed:]
         return made
-
-    def _pattern(self, count: int) -> tuple[NDArray[np.int64], Signal]:
-        """For each of the next outputs, its window and its filter. Frames of one length mostly share a pattern."""
-        if self._wanted != (self._at, count):
-            ticks = self._at + np.arange(count) * self._filter.down
-            self._rows = ticks // self._filter.up
-            self._coefficients = self._filter.bank[ticks % self._filter.up]
-            self._wanted = (self._at, count)
-        return self._rows, self._coefficients
 
 
 def resample(pcm: bytes, source: int, target: int) -> bytes:
@@ -106,7 +96,20 @@ def resample(pcm: bytes, source: int, target: int) -> bytes:
     return b"".join((*blocks, stream.flush()))
 
 
-@dataclass(frozen=True)
+def _windows(signal: Signal, count: int, width: int) -> Signal:
+    """Overlapping views of a signal, one for each of its samples: `sliding_window_view` without its checks."""
+    (step,) = signal.strides
+    return np.ndarray((count, width), signal.dtype, signal, 0, (step, step))
+
+
+@lru_cache(maxsize=16)
+def _pattern(fir: _Filter, at: int, count: int) -> tuple[NDArray[np.int64], Signal]:
+    """For each of the next outputs, its window and its filter. Frames of one length share a few patterns."""
+    ticks = at + np.arange(count) * fir.down
+    return ticks // fir.up, fir.bank[ticks % fir.up]
+
+
+@dataclass(frozen=True, eq=False)
 class _Filter:
     """bank: one row of coefficients for each of the `up` phases. half: half the filter's length, in ticks."""
 
