@@ -15,7 +15,7 @@ from voicegraph.testing.speech import PACE, Block, Ear, murmur, utter, utter_wor
 LINE_RATE = 8_000
 _RATE = LINE_RATE // 2
 _MINUS_ZERO = 0x80
-"""The byte that would be mu-law's negative zero, which is silence. It takes the value of 0xff, which is in no speech."""
+"""The byte that would be mu-law's negative zero, which is silence. It takes the value of 0xff, in no speech."""
 
 
 def _sample(byte: int) -> int:
