@@ -64,7 +64,7 @@ class Listening:
                 return
             candidate.breaker.failed(self._site.now())
             self._site.failed(candidate.name, error)
-            if self._understood or (attempt.outputs and self._site.now() - began >= STEADY):
+            if self._understood or (attempt.ended and self._site.now() - began >= STEADY):  # not one that hung
                 failed.clear()
                 retries = 0
             self._sorry = self._sorry or tape.lost
