@@ -166,5 +166,5 @@ def test_a_caller_is_put_through(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_call_that_is_hung_up_on(tmp_path: Path, seed: int) -> None:
-    expect = "{ended: agent, recovery: {llm.then: hang_up}}"
+    expect = "{ended: agent, recovery: {llm.then: line.hang_up}}"
     assert told(run(call_file(tmp_path, FAILS, expect, graph=ESCALATES.replace("THEN", "line.hang_up")), seed)) == []
