@@ -19,7 +19,7 @@ from voicegraph import (
     TTSAudio,
     UserTurn,
 )
-from voicegraph.engine.session import CALL
+from voicegraph.engine.mouth import CALL
 from voicegraph.observe.turns import Milestone, Milestones
 
 BEGAN = 1000.0

@@ -26,10 +26,11 @@ class Action:
 class Recover:
     """What the engine does when a node fails. Durations in seconds; None means not asked for.
 
-    timeout: to the first output of a request. stall: between outputs, while more is due; by default like timeout. hedge: after so long without
-    an output the fallback is started too, and the first to give something goes on. retries: further requests to the
-    same node. fallback: names of nodes that stand in, in their order. say: what the caller is told meanwhile. then: if
-    nothing helped; None: the call goes on. retry_primary_after: for how long a fallback stays; None: to the call's end.
+    timeout: to the first output of a request. stall: between outputs, while more is due; by default like timeout.
+    hedge: after so long without an output the fallback is started too, and the first to give something goes on.
+    retries: further requests to the same node. fallback: names of nodes that stand in, in their order. say: what the
+    caller is told meanwhile. then: if nothing helped; None: the call goes on. retry_primary_after: for how long a
+    fallback stays; None: to the call's end.
     """
 
     timeout: float | None = None
