@@ -215,7 +215,7 @@ class Chain:
         Replies count one by one, and what belongs to no reply, such as the caller's sound, second by second.
         """
         if answered:
-            self.given_up, self._given_up_turn, self._given_up_at = 0, 0, -inf
+            self.given_up, self._given_up_at = 0, -inf  # but a reply that was given up stays so: this may be a phrase
             return True
         if not turn and now - self._given_up_at < AGAIN:
             return False

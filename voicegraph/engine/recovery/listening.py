@@ -16,6 +16,8 @@ from voicegraph.frames import Frame, Transcript
 
 ENTER = 10.0
 """Seconds that one without a `timeout` has until it is ready, if that was not waited for."""
+DEAF = 5.0
+"""Seconds that a call goes on when nobody hears the caller any more, and what was to be done about it is done."""
 STEADY = 5.0
 """Seconds after which one that fails has done its work well enough to be tried again as if it were the first time."""
 
@@ -73,6 +75,8 @@ class Listening:
             self._site.lost(self._chain.name)
         else:
             await self._site.resort(self._chain, cause)
+            await asyncio.sleep(self._chain.policy.then.tool.options.timeout + DEAF)
+            self._site.lost(self._chain.name)  # the caller, who is not heard, may have called off what was to end it
 
     async def _attend(
         self, attempt: Attempt[TapeReader], tape: Tape, outlet: Outlet, cause: Cause
