@@ -146,3 +146,41 @@ def test_one_that_is_never_ready_is_replaced() -> None:
     edges = tuple(edge for edge in plan.edges if (edge.giver, edge.taker) != ("vad", "stt"))
     done = ask(replace(plan, edges=edges), TEXT, seconds=15.0)
     assert steps(done)[0] == ("stt", "fallback", "other")
+
+
+@node("test.recovery.half")
+class Half:
+    """Writes down the first words while the caller goes on, and is gone."""
+
+    async def listen(self, frames: AsyncIterator[Audio | SpeechStarted | SpeechStopped]) -> AsyncIterator[Transcript]:
+        async for frame in frames:
+            if isinstance(frame, Audio) and frame.at > 2.0:
+                yield Transcript("I would like", start=0.5, end=1.5)
+                raise ConnectionError
+
+
+@node("test.recovery.by_pauses")
+class ByPauses:
+    """Tells where it was told that speech began and stopped, as one that reads utterances would."""
+
+    async def listen(self, frames: AsyncIterator[Audio | SpeechStarted | SpeechStopped]) -> AsyncIterator[Transcript]:
+        began: float | None = None
+        async for frame in frames:
+            match frame:
+                case SpeechStarted():
+                    began = frame.at
+                case SpeechStopped() if began is not None:
+                    yield Transcript("the rest", start=began, end=frame.at)
+                    began = None
+                case _:
+                    pass
+
+
+def test_the_next_one_is_told_that_the_caller_is_speaking() -> None:
+    plan = listening(policy=Recover(fallback=("other",)))
+    stt, other = (replace(plan.nodes["stt"], kind=node_type(kind), config={}) for kind in (Half, ByPauses))
+    standby = {"other": replace(other, name="other", recover=None)}
+    done = ask(replace(plan, nodes={**plan.nodes, "stt": stt}, standby=standby), TEXT, seconds=15.0)
+    assert understood(done) == "I would like the rest"
+    (rest,) = [told for told in done.given("stt", Transcript) if told.text == "the rest"]
+    assert rest.start == pytest.approx(1.5, abs=0.03)

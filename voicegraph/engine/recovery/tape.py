@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from voicegraph.call import SLACK
 from voicegraph.engine.stream import FrameStream
 from voicegraph.frames import Audio, Frame, SpeechStarted, SpeechStopped, Transcript
@@ -41,6 +43,7 @@ class Tape:
         self._speech: float | None = None  # where the speech begins that was not understood yet, in the call's sound
         self._started: float | None = None  # where the caller began to speak, while they do
         self._given_up = False
+        self._begun: SpeechStarted | None = None  # of speech whose beginning is not kept any more, but its end is
 
     @property
     def lost(self) -> bool:
@@ -71,7 +74,9 @@ class Tape:
         """All that is kept, and then what comes. It takes the place of the reader before it."""
         self._read, self._given_up = self._dropped, False
         self._since = asyncio.get_running_loop().time()
-        return TapeReader(self)
+        first = next((frame.at for frame in self._kept if isinstance(frame, Audio)), None)
+        opening = None if self._begun is None or first is None else replace(self._begun, at=first, noticed=first)
+        return TapeReader(self, opening)
 
     def understood(self, transcript: Transcript) -> None:
         """Something came of it. What is before the end of a final transcript needs no second hearing."""
@@ -130,6 +135,8 @@ class Tape:
 
     def _drop(self) -> None:
         frame = self._kept.popleft()
+        if isinstance(frame, SpeechStarted | SpeechStopped):
+            self._begun = frame if isinstance(frame, SpeechStarted) else None
         if self._dropped >= self._read:
             self._frames.missed()
         self._dropped += 1
@@ -143,14 +150,19 @@ class Tape:
 class TapeReader:
     """A tape as one candidate reads it. One that was replaced reads no more than the next one leaves it."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, opening: Frame | None) -> None:
+        """opening: what comes first, where the tape begins in the midst of speech."""
         self._tape = tape
+        self._opening = opening
         self._next = 0
 
     def __aiter__(self) -> TapeReader:
         return self
 
     async def __anext__(self) -> Frame:
+        if self._opening is not None:
+            opening, self._opening = self._opening, None
+            return opening
         place, frame = await self._tape.at(self._next)
         if frame is None:
             raise StopAsyncIteration
