@@ -33,7 +33,7 @@ from rich.table import Table
 from benchmarks.machine import save
 from tests.chaos.calls import Evidence, call
 from tests.chaos.drawing import FAULTS, STAGES, Stage, recommended, single, wild
-from tests.chaos.oracles import first_sound, judge, score, spread, turns
+from tests.chaos.oracles import first_sound, judge, passed_over, score, spread, turns
 from tests.chaos.planted import MISTAKES, calls
 from voicegraph.frames import Recovery, UserTurn
 
@@ -41,6 +41,8 @@ BLOCK = 25
 """Calls that a process makes at a time."""
 SELF_CHECK = 50
 """Calls in which a planted mistake has to be found."""
+FIRST = 20_000
+"""The first seed of the random calls: on those below it, the engine and the oracles were mended."""
 FULL = (10_000, 200)
 """Random calls, and calls with each fault, of the results that are kept."""
 
@@ -129,10 +131,12 @@ def _told(evidence: Evidence) -> dict[str, Any]:
         "seed": evidence.chaos.seed,
         "seconds": evidence.ended or 0.0,
         "questions": len(evidence.of(UserTurn)),
+        "interrupted": sum(turn.reply.interrupted for turn in turns(evidence)),
         "faults": len(evidence.strikes),
         "steps": steps,
         "goodbye": evidence.failure is not None,
         "escalated": evidence.failure is None and "then" in steps,
+        "passed_over": passed_over(evidence),
         "wrong": judge(evidence),
     }
 
@@ -142,9 +146,13 @@ def summary(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "calls": len(told),
         "hours": round(sum(each["seconds"] for each in told) / 3600, 1),
-        **{name: sum(each[name] for each in told) for name in ("questions", "faults", "goodbye", "escalated")},
+        **{
+            name: sum(each[name] for each in told)
+            for name in ("questions", "interrupted", "faults", "goodbye", "escalated")
+        },
         "calls_with_a_fault": sum(each["faults"] > 0 for each in told),
         "steps": dict(Counter[str](step for each in told for step in each["steps"])),
+        "passed_over": {name: sum(each["passed_over"][name] for each in told) for name in told[0]["passed_over"]},
         "calls_gone_wrong": len(wrong),
         "by_oracle": dict(Counter(found.partition(":")[0] for found in wrong.values() for found in found)),
         "wrong": dict(list(wrong.items())[:50]),
@@ -175,7 +183,7 @@ def measure(pool: ProcessPoolExecutor, count: int, each: int, sets: Sequence[str
     began = time.monotonic()
     checks = pool.map(self_check, [[mistake] for mistake in MISTAKES])
     rows = [[*pool.map(partial(stricken, row, sets), _blocks(each))] for row in ROWS] if each else []
-    told = pool.map(anything, _blocks(count))
+    told = pool.map(anything, _blocks(count, FIRST))
     results: dict[str, Any] = {
         "recover": {name: str(policy) for name, policy in recommended(*sets).items()},
         "faults": [row_of(row, [*chain(*blocks)]) for row, blocks in zip(ROWS, rows, strict=False)],
@@ -185,8 +193,8 @@ def measure(pool: ProcessPoolExecutor, count: int, each: int, sets: Sequence[str
     return {**results, "minutes": round((time.monotonic() - began) / 60, 1)}
 
 
-def _blocks(count: int) -> list[range]:
-    return [range(start, min(count, start + BLOCK)) for start in range(0, count, BLOCK)]
+def _blocks(count: int, first: int = 0) -> list[range]:
+    return [range(first + start, first + min(count, start + BLOCK)) for start in range(0, count, BLOCK)]
 
 
 def show(seed: int) -> None:

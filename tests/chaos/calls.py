@@ -12,11 +12,11 @@ from tests.chaos.drawing import STAGES, Chaos, Step
 from tests.chaos.hurt import Strike
 from tests.chaos.nodes import RATE
 from tests.chaos.words import PHRASES, REPEAT
-from voicegraph import Interrupt, Reply, Sentence, SpeechStopped, UserTurn
+from voicegraph import Interrupt, Reply, Sentence, UserTurn
 from voicegraph.engine.phrases import Piece
 from voicegraph.engine.recovery.breakers import FAILURES, Breakers
 from voicegraph.engine.session import Session
-from voicegraph.frames import Error, Frame, Recovery
+from voicegraph.frames import Error, Frame, Pause, Recovery
 from voicegraph.graph.plan import SORRY, PlannedNode
 from voicegraph.testing import SimulatedCall, VirtualLoop
 from voicegraph.testing.heard_sound import HeardSound
@@ -84,7 +84,7 @@ class Evidence:
         return [(at, frame) for at, _, frame in self.frames if type(frame) is kind]
 
 
-NOTED = (UserTurn, Interrupt, Error, Recovery, SpeechStopped)
+NOTED = (UserTurn, Interrupt, Pause, Error, Recovery)
 
 
 class _Observer:

@@ -10,7 +10,7 @@ from tests.chaos.calls import KEPT, Evidence
 from tests.chaos.words import REPEAT, answer, of_the_agent
 from voicegraph import Interrupt, Reply, Sentence, UserTurn
 from voicegraph.errors import CallFailed, NotAnswered, ProviderError
-from voicegraph.frames import Recovery
+from voicegraph.frames import Pause, Recovery
 from voicegraph.graph.plan import SORRY
 from voicegraph.testing.faults import ScriptedFault
 from voicegraph.turn_taking.words import plain_words
@@ -101,17 +101,20 @@ def the_call_ends(evidence: Evidence) -> Iterator[str]:
 
 def every_question_is_answered(evidence: Evidence) -> Iterator[str]:
     """In speech, unless it was interrupted or the call came to a declared end."""
-    declared = {frame.turn for _, frame in evidence.of(Recovery) if frame.step == "then"}
-    for turn in turns(evidence):
-        if turn.reply.interrupted or not turn.reply.over or evidence.failure is not None or turn.number in declared:
-            continue
-        if (
-            not turn.words
-            and not turn.phrases
-            and not _voices_were_down(evidence, turn)
-            and not _is_mute(evidence, turn)
-        ):
+    for turn in silent(evidence):
+        if not _voices_were_down(evidence, turn) and not _is_mute(evidence, turn):
             yield f"turn {turn.number} was answered with silence"
+
+
+def silent(evidence: Evidence) -> list[Turn]:
+    """Those that ended with nothing heard and nothing declared done, though nobody interrupted them."""
+    declared = {frame.turn for _, frame in evidence.of(Recovery) if frame.step == "then"}
+    return [
+        turn
+        for turn in turns(evidence)
+        if turn.reply.over and not turn.reply.interrupted and not turn.words and not turn.phrases
+        if evidence.failure is None and turn.number not in declared
+    ]
 
 
 def no_word_is_lost(evidence: Evidence) -> Iterator[str]:
@@ -149,6 +152,8 @@ def the_holding_phrase_is_prompt(evidence: Evidence) -> Iterator[str]:
         if any(frame.step == "hedge" for _, frame in evidence.of(Recovery)):
             continue
         due = turn.at + policy.timeout + PROMPT + own
+        if _is_kept_from_speaking(evidence, turn, due):
+            continue
         first = first_sound(evidence, turn.number)
         if (first is None or first > due + ROUNDING) and evidence.ended is not None and evidence.ended > due:
             yield f"turn {turn.number}: the first sound was due at {due:.3f} and came at {first}"
@@ -166,11 +171,7 @@ def the_caller_is_understood(evidence: Evidence) -> Iterator[str]:
         asked += words
         last = words if turn.reply.interrupted else []
     whole = [word for text, _, _ in evidence.said for word in text.split()]
-    if (
-        _is_left_unsaid(evidence)
-        or _is_talked_over(evidence)
-        or any(frame.to in (REPEAT, SORRY) for _, frame in evidence.of(Recovery))
-    ):
+    if not hearing_is_judged(evidence):
         return
     if len(set(asked)) < len(asked) and len(set(whole)) == len(whole):
         yield f"was asked twice: {[one for number, one in enumerate(asked) if one in asked[:number]]}"
@@ -255,6 +256,26 @@ def _voices_were_down(evidence: Evidence, turn: Turn) -> bool:
     return voices <= {strike.node for strike in evidence.strikes if strike.turn == turn.number}
 
 
+def passed_over(evidence: Evidence) -> dict[str, int]:
+    """What the oracles let pass: how many questions, and how many calls, since the graph declares nothing for them."""
+    return {
+        "silent_as_every_voice_failed": sum(_voices_were_down(evidence, turn) for turn in silent(evidence)),
+        "silent_as_the_graph_has_no_words": sum(
+            _is_mute(evidence, turn) and not _voices_were_down(evidence, turn) for turn in silent(evidence)
+        ),
+        "calls_waited_in_vain": int(evidence.impatient),
+        "calls_whose_hearing_is_not_judged": int(not hearing_is_judged(evidence)),
+    }
+
+
+def _is_kept_from_speaking(evidence: Evidence, turn: Turn, due: float) -> bool:
+    """Whether something else is being said to its end just then, or the agent has fallen silent for the caller."""
+    rate = evidence.heard.rate
+    others = [each for each in evidence.heard.stretches if each.turn != turn.number]
+    speaks = any(each.at <= due < each.at + len(each.pcm) / (2 * rate) for each in others)
+    return speaks or any(turn.at <= at <= due for at, _ in evidence.of(Pause))
+
+
 def _is_mute(evidence: Evidence, turn: Turn) -> bool:
     """Whether the graph has nothing to say of an answer that will not come."""
     policy = evidence.chaos.recover["llm"]
@@ -264,6 +285,12 @@ def _is_mute(evidence: Evidence, turn: Turn) -> bool:
 def _is_left_unsaid(evidence: Evidence) -> bool:
     """Whether the graph has nothing to say of words that were not understood."""
     return evidence.chaos.recover["stt"].say is None and not evidence.chaos.watchdog.sorry
+
+
+def hearing_is_judged(evidence: Evidence) -> bool:
+    """Not where the caller was asked to repeat, where the graph does not ask, or where a miss cannot be known."""
+    asked_again = any(frame.to in (REPEAT, SORRY) for _, frame in evidence.of(Recovery))
+    return not (asked_again or _is_left_unsaid(evidence) or _is_talked_over(evidence))
 
 
 def _is_talked_over(evidence: Evidence) -> bool:

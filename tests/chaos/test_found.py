@@ -20,7 +20,11 @@ LATE = Recover(timeout=0.5, fallback=("tts_1", "tts_2"))
 
 
 def calling(
-    *voices: Part, policy: Recover = LATE, steps: tuple[Step, ...] = (), then: Action | None = None, **more: Any
+    *voices: Part,
+    policy: Recover = LATE,
+    steps: tuple[Step, ...] = (),
+    then: Action | None = None,
+    **more: Any,
 ) -> Evidence:
     """A call with these voices, of which the first is in the flow. more: other parts, by stage."""
     parts = {"stt": [Part(Transcriber)], "llm": [Part(Model)], "tts": [*voices], **more}
@@ -99,4 +103,12 @@ def test_a_deaf_call_ends_though_the_caller_calls_its_end_off() -> None:
     evidence = calling(Part(Voice), stt=[gone], then=THEN["hang up"], steps=steps)
     assert ("then", "hang_up") in [(frame.step, frame.to) for _, frame in evidence.of(Recovery)]
     assert not evidence.impatient
+    assert judge(evidence) == []
+
+
+def test_who_fails_in_the_very_step_in_which_another_wins_is_out_of_the_race() -> None:
+    in_time = ill(Voice, first=0.200001, pace=0.0)  # by a tick too late for the hedge
+    fails = ill(Voice, {"kind": "error"}, place=1)
+    evidence = calling(in_time, fails, policy=Recover(hedge=0.2, fallback=("tts_1",)))
+    assert "hedge" in [frame.step for _, frame in evidence.of(Recovery)]
     assert judge(evidence) == []

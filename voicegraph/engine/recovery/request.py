@@ -113,6 +113,8 @@ class Request:
         while True:
             await self._alarm.wait(self._wakes_at())
             for attempt in tuple(self._running):
+                if attempt not in self._running:
+                    continue  # another one has just won
                 if attempt.given is not None and attempt.error is None:
                     if not await self._hand_on(attempt):
                         return None
