@@ -25,7 +25,6 @@ from voicegraph.audio.wav import write_wav
 from voicegraph.engine.session import Session, warm
 from voicegraph.graph import Plan, compile_plan, load
 from voicegraph.observe.bench import Figures, answer_figures, node_figures
-from voicegraph.observe.turns import Milestones
 from voicegraph.processors.piper import PiperTTS
 from voicegraph.testing import run_node
 
@@ -73,10 +72,9 @@ async def measure(plans: list[Plan]) -> Figures:
     await warm(plans[0])
     figures = Figures(plans[0])
     for number, plan in enumerate(track(plans, "measuring")):
-        milestones = Milestones()
-        session = Session(plan, call_id=f"question {number}", seed=number, observers=(milestones,))
+        session = Session(plan, call_id=f"question {number}", seed=number)
         await session.run()
-        figures.add(session.timings(), milestones)
+        figures.add(session.timings(), session.turn_times)
     return figures
 
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from voicegraph import Audio, Sentence, Transcript
 from voicegraph.engine.inbox import Inbox
+from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
+from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turnstile import Turnstile
 from voicegraph.frames import Frame
 
@@ -23,7 +25,7 @@ def test_never_over_its_bound_never_out_of_order_and_nothing_lost(
     bound: int, givers: list[int], reads: list[int]
 ) -> None:
     async def go() -> list[Sentence]:
-        inbox = Inbox(Turns(), bound, lossy=False, replies=True)
+        inbox = Inbox(Turns(), bound, NodeTiming(clock=lambda: 0.0), lossy=False, replies=True)
 
         async def give(name: int, count: int) -> None:
             for number in range(count):
@@ -51,7 +53,7 @@ def test_never_over_its_bound_never_out_of_order_and_nothing_lost(
 
 
 def test_live_audio_drops_its_oldest_and_says_so() -> None:
-    inbox = Inbox(Turns(), 3, lossy=True, replies=False)
+    inbox = Inbox(Turns(), 3, NodeTiming(clock=lambda: 0.0), lossy=True, replies=False)
     for index in range(5):
         assert inbox.push(Audio(b"", at=float(index))) is None
     assert inbox.dropped == 2
@@ -60,7 +62,7 @@ def test_live_audio_drops_its_oldest_and_says_so() -> None:
 
 
 def test_live_audio_never_pushes_out_words() -> None:
-    inbox = Inbox(Turns(), 2, lossy=True, replies=False)
+    inbox = Inbox(Turns(), 2, NodeTiming(clock=lambda: 0.0), lossy=True, replies=False)
     assert inbox.push(Transcript("one")) is None
     assert inbox.push(Transcript("two")) is None
     assert inbox.push(Audio(b"")) is None
@@ -70,7 +72,7 @@ def test_live_audio_never_pushes_out_words() -> None:
 
 def test_a_waiting_giver_that_is_cancelled_leaves_no_place_taken() -> None:
     async def go() -> list[str]:
-        inbox = Inbox(Turns(), 1, lossy=False, replies=True)
+        inbox = Inbox(Turns(), 1, NodeTiming(clock=lambda: 0.0), lossy=False, replies=True)
         assert inbox.push(Sentence("first")) is None
 
         async def give(text: str) -> None:
@@ -97,7 +99,7 @@ def test_a_waiting_giver_that_is_cancelled_leaves_no_place_taken() -> None:
 def test_what_is_void_is_not_read() -> None:
     async def go() -> Frame:
         turns = Turns()
-        inbox = Inbox(turns, 4, lossy=False, replies=True)
+        inbox = Inbox(turns, 4, NodeTiming(clock=lambda: 0.0), lossy=False, replies=True)
         inbox.push(Sentence("old", turn=turns.open("test")))
         inbox.push(Sentence("must be said", turn=turns.latest, interruptible=False))
         turns.interrupt()

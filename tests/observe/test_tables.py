@@ -17,7 +17,7 @@ from voicegraph.graph.plan import Plan, PlannedNode
 from voicegraph.node import node_type
 from voicegraph.observe.bench import Figures, answer_figures, budget_figures, node_figures
 from voicegraph.observe.tables import answer_table, milliseconds, node_table, percentile
-from voicegraph.observe.turns import Milestone, Milestones, TurnTimes
+from voicegraph.engine.milestones import Milestone, Milestones, TurnTimes
 
 
 @node("tables.brain")

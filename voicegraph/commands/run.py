@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from voicegraph.graph import Plan
     from voicegraph.observe.conversation import Conversation
     from voicegraph.observe.recording import Recording
-    from voicegraph.observe.turns import Milestones
     from voicegraph.phrases import PhraseStore
 
 GraphArgument = Annotated[Path, typer.Argument(metavar="GRAPH", help="A graph file.", show_default=False)]
@@ -88,7 +87,7 @@ class _Call:
         self.phrases = phrases
         self.places = places
         self.recording = _recording(plan, record, lambda turn: self._session().reply(turn)) if record else None
-        self.seen: tuple[Session, Milestones, Conversation] | None = None
+        self.seen: tuple[Session, Conversation] | None = None
         self.output: str | None = plan.nodes[plan.line].config.get("output") if plan.line else None
         self._written_before = _written(self.output)
 
@@ -108,19 +107,20 @@ class _Call:
         from voicegraph.commands.opening import warm_up
         from voicegraph.engine.session import Session
         from voicegraph.observe.conversation import Conversation
-        from voicegraph.observe.turns import Milestones
 
         await warm_up(self.plan, self.phrases)
-        milestones = Milestones()
         conversation = Conversation(
-            terminal.stdout(), lambda: session.replies(), milestones.answer, named=self.places.named
+            terminal.stdout(),
+            lambda: session.replies(),
+            lambda turn: session.turn_times.answer(turn),
+            named=self.places.named,
         )
-        observers: list[Observer] = [milestones, conversation]
+        observers: list[Observer] = [conversation]
         async with AsyncExitStack() as stack:
             if self.recording is not None:
                 observers.append(await stack.enter_async_context(self.recording))
             session = Session(self.plan, seed=self.seed, observers=tuple(observers), phrases=self.phrases)
-            self.seen = session, milestones, conversation
+            self.seen = session, conversation
             with conversation, terminal.faults_are_shown():
                 await session.run()
 
@@ -132,10 +132,10 @@ class _Call:
         """The figures."""
         if self.seen is None:
             return
-        session, milestones, conversation = self.seen
+        session, conversation = self.seen
         from voicegraph.observe.tables import answer_table, node_table
 
-        if answers := milestones.answers():
+        if answers := session.turn_times.answers():
             terminal.show(terminal.headline("From the end of the caller's speech to the answer"), answer_table(answers))
         if conversation.taken_back:
             terminal.show(f"{conversation.taken_back} begun early and taken back unheard")

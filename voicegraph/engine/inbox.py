@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 
+from voicegraph.engine.timing import NodeTiming, note
 from voicegraph.engine.turns import Turns
 from voicegraph.frames import Audio, Frame
 
@@ -13,6 +14,8 @@ REPLY_BOUND = 16
 """Frames of a reply that wait before a node: enough to keep it busy, few enough that a slow node is felt upstream."""
 AUDIO_BOUND = 150
 """Frames that wait before a node that takes the caller's audio: 3 s of it. Past it the oldest audio is dropped."""
+SAMPLE = 16
+"""Of so many frames that come in, one is timed until it is taken."""
 
 
 class Inbox:
@@ -20,18 +23,23 @@ class Inbox:
 
     A full inbox makes the giver wait. lossy: caller audio is live, nobody can slow the caller down, so past the bound
     the oldest audio is dropped and counted instead. replies: frames of replies come in here, and so do their ends.
+    timing: of the node behind it.
     """
 
-    def __init__(self, turns: Turns, bound: int, *, lossy: bool, replies: bool) -> None:
+    def __init__(self, turns: Turns, bound: int, timing: NodeTiming, *, lossy: bool, replies: bool) -> None:
         self.turns = turns
         self.bound = bound
         self.lossy = lossy
         self.replies = replies
+        self.timing = timing
         self.dropped = 0
         self._frames: deque[Frame] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._granted = 0  # places promised to writers that have not run yet
         self._writers: deque[asyncio.Future[None]] = deque()
+        self._left = SAMPLE
+        self._timed: Frame | None = None
+        self._since = 0.0  # when that came in
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -74,12 +82,16 @@ class Inbox:
     def pop(self) -> Frame:
         """Takes the first frame out, which makes room for a waiting giver."""
         frame = self._frames.popleft()
+        if frame is self._timed:
+            self._timed = None
+            note(self.timing.queue, self.timing.clock() - self._since)
         if self._writers:
             self._let_writers_in()
         return frame
 
     def purge(self) -> None:
         """Lets go of what an interrupt has made void."""
+        self._timed = None
         self._frames = deque(frame for frame in self._frames if not self.turns.void(frame))
         self._let_writers_in()
 
@@ -102,6 +114,10 @@ class Inbox:
 
     def _put(self, frame: Frame) -> None:
         self._frames.append(frame)
+        if frame.turn > self.timing.settled:
+            self.timing.came(frame)
+        elif self._timed is None:
+            self._timed, self._since = frame, self.timing.clock()
         if self._reader is not None:
             if not self._reader.done():
                 self._reader.set_result(None)

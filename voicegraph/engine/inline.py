@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from time import perf_counter  # a synchronous call takes no time on a loop's clock; what is measured steers nothing
 from typing import Any
 
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
+from voicegraph.engine.timing import Meter
 from voicegraph.frames import Frame
 
 Fail = Callable[[Exception], None]
 
 
-class InlineFunction:
+class InlineFunction(Meter):
     """A handler that is a plain function: one frame or None for each frame."""
 
     def __init__(self, function: Callable[[Any], Any], outlet: Outlet, fail: Fail) -> None:
+        super().__init__()
         self.function = function
         self.outlet = outlet
-        self.timing = outlet.timing
         self.fail = fail
 
     def push(self, frame: Frame) -> Wait:
-        self.timing.items += 1
+        self.left -= 1
         try:
-            given = self.function(frame)
+            given = self.function(frame) if self.left else self._timed(frame)
             return None if given is None else self.outlet.send(given, frame)
         except Exception as error:  # noqa: BLE001 - a node's fault is its own: it must not reach the giver
             self.fail(error)
             return None
 
+    def _timed(self, frame: Frame) -> Any:
+        stands_for, began = self.sample(), perf_counter()
+        try:
+            return self.function(frame)
+        finally:
+            self.own += stands_for * (perf_counter() - began)
 
-class InlineGenerator:
+
+class InlineGenerator(Meter):
     """A handler that is a generator. When a taker is full it rests at its `yield`; frames that come then wait in line.
 
     begins: it may answer the caller directly, with a reply of its own. Then nobody waits for it: the caller's frames
@@ -41,9 +50,9 @@ class InlineGenerator:
     def __init__(
         self, function: Callable[[Any], Generator[Any, None, None]], outlet: Outlet, fail: Fail, *, begins: bool = False
     ) -> None:
+        super().__init__()
         self.function = function
         self.outlet = outlet
-        self.timing = outlet.timing
         self.fail = fail
         self.begins = begins
         self._last: asyncio.Event | None = None  # set when the last frame that rests or waits is through
@@ -62,9 +71,9 @@ class InlineGenerator:
 
     def _handle(self, frame: Frame) -> Wait:
         """Gives all that the handler makes of a frame, or all until a taker is full and then the rest, awaited."""
-        self.timing.items += 1
+        self.left -= 1
         cause = Answering(frame.born) if self.begins and not frame.turn else frame
-        made = self.function(frame)
+        made = self.function(frame) if self.left else self._timed(self.function(frame))
         try:
             for given in made:
                 wait = self.outlet.send(given, cause)
@@ -75,6 +84,23 @@ class InlineGenerator:
         except Exception as error:  # noqa: BLE001 - as above
             self.fail(error)
         return self.outlet.close(cause)
+
+    def _timed(self, made: Generator[Any, None, None]) -> Generator[Any, None, None]:
+        """The same, timed. Who takes what it gives is not."""
+        stands_for, took = self.sample(), 0.0
+        try:
+            while True:
+                began = perf_counter()
+                try:
+                    given = next(made)
+                except StopIteration:
+                    return
+                finally:
+                    took += perf_counter() - began
+                yield given
+        finally:
+            made.close()
+            self.own += stands_for * took
 
     async def _rest(self, wait: Awaitable[None], made: Generator[Any, None, None], cause: Cause) -> None:
         try:

@@ -8,16 +8,14 @@ seconds, so that it holds up nobody; whatever it still gives is void.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
+from voicegraph.engine.handlers import Work
 from voicegraph.engine.inbox import Inbox
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
 from voicegraph.engine.stream import ENDS, FrameStream
 from voicegraph.frames import End, Frame
-from voicegraph.node import NodeType
-from voicegraph.ports import Form, Handler, Style
 
 LET_GO = 0.25
 """Seconds that an interrupted handler has for its clean-up before its node goes on without it."""
@@ -41,91 +39,6 @@ class Host(Protocol):
 
     def failed(self, error: BaseException, *, fatal: bool = False) -> None: ...
     def notice(self, text: str) -> None: ...
-
-
-class Work(Protocol):
-    """What a lane drives: a handler, or one that recovers (voicegraph.engine.recovery).
-
-    lasting: it is called once, for the whole call. begins: it gives frames of replies, so it may begin one.
-    """
-
-    lasting: bool
-    begins: bool
-
-    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
-        """Calls the handler and gives all that it makes, each frame before the next is asked for."""
-        ...
-
-
-class Bound:
-    """A handler of one instance, ready to call. hertz: the rate at which it takes sound; None: any."""
-
-    def __init__(self, handler: Handler, function: Callable[..., Any], hertz: int | None = None) -> None:
-        self.style = handler.style
-        self.form = handler.form
-        self.takes = handler.takes
-        self.hertz = hertz
-        self.function = function
-        self.source = handler.form is Form.SOURCE
-        callers = any(taken.side == "caller" for taken in handler.takes)
-        self.lasting = self.source or (handler.form is Form.STREAM and callers)
-        self.begins = any(given.side == "reply" for given in handler.gives)
-
-    @staticmethod
-    def of(handler: Handler, instance: Any, kind: NodeType) -> Bound:
-        """A handler of a node. A function under @node is its own instance."""
-        function = instance if instance is kind.target else getattr(instance, handler.name)
-        hertz = handler.takes_rate.hz if handler.takes_rate else None
-        return Bound(handler, function, getattr(instance, hertz) if isinstance(hertz, str) else hertz)
-
-    async def outputs(self, argument: Any) -> AsyncGenerator[Frame, None]:
-        """All that the handler makes of a frame, or of a stream of them."""
-        made = self.function(argument)
-        if self.style is Style.ASYNC_GENERATOR:
-            async with aclosing(made):
-                async for given in made:
-                    yield given
-            return
-        if self.style is Style.COROUTINE:
-            made = await made
-        for given in made if self.style is Style.GENERATOR else (made,):
-            if given is not None:
-                yield given
-
-    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
-        """See `Work`."""
-        clock, void = asyncio.get_running_loop().time, outlet.turns.void
-        began, first = clock(), None
-        made = self.function(*argument)
-        if self.style is Style.COROUTINE:
-            given = await made
-            if given is not None:
-                first = clock()
-                wait = outlet.send(given, cause)
-                if wait is None:
-                    outlet.timing.took(began, first, first)  # one reading of the clock less
-                    return
-                await wait
-        elif self.style is Style.ASYNC_GENERATOR:
-            try:
-                async for given in made:
-                    first = first or clock()
-                    if self.source and isinstance(cause, Answering):
-                        cause.born = clock()
-                    wait = outlet.send(given, cause)
-                    if wait is not None:
-                        await (outlet.surely(wait) if self.source else wait)
-                    if cause.turn and not self.lasting and void(cause):
-                        break
-            finally:
-                await made.aclose()
-        else:  # a synchronous handler of a node that has asynchronous ones too: it keeps its place in the row
-            for given in made if self.style is Style.GENERATOR else (made,):
-                if given is not None:
-                    await done(outlet.send(given, cause))
-                if void(cause):
-                    break
-        outlet.timing.took(began, first, clock())
 
 
 class _Lane:
@@ -256,7 +169,10 @@ class FrameLane(_Lane):
                 self._current = None
 
     def _take(self, frame: Frame, cause: Cause) -> Coroutine[Any, Any, None]:
-        self.host.outlet.timing.items += 1
+        timing = self.host.outlet.timing
+        timing.taken_in += 1
+        if frame.turn > timing.settled and type(frame) not in ENDS:
+            timing.taken(frame)
         return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
 
     async def _delegate(self, frame: Frame, cause: Cause) -> None:
@@ -348,7 +264,7 @@ class StreamLane(_Lane):
 class SourceLane(_Lane):
     """A handler that takes nothing: it gives what comes from outside."""
 
-    def __init__(self, host: Host, bound: Bound) -> None:
+    def __init__(self, host: Host, bound: Work) -> None:
         super().__init__(host)
         self.bound = bound
         self._giving: asyncio.Task[None] | None = None

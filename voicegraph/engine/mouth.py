@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from voicegraph.engine.outlet import Cause, Outlet, Tap
+from voicegraph.engine.outlet import CALL, Cause, Outlet, Tap
 from voicegraph.engine.running import RunningNode, lay, reachable
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.frames import Sentence
 from voicegraph.graph.plan import Edge, Plan
-
-CALL = "~call"
-"""Who gives what no node gave. No node of a graph file can have this name."""
 
 
 def find_voice(plan: Plan) -> str | None:
@@ -24,7 +21,7 @@ def find_voice(plan: Plan) -> str | None:
 
 
 class Mouth:
-    """Of one call. voice: the node that it speaks through. edges: its own. run: see `Outlet`."""
+    """Of one call. voice: the node that it speaks through. edges: its own. run, begun: see `Outlet`."""
 
     def __init__(
         self,
@@ -32,11 +29,12 @@ class Mouth:
         turns: Turns,
         taps: Sequence[Tap],
         run: Callable[[Awaitable[None]], asyncio.Task[None]],
+        begun: Tap,
     ) -> None:
         self.voice = find_voice(plan)
         self.edges = [Edge(CALL, self.voice, Sentence)] if self.voice else []
         self._turns = turns
-        self._outlet = Outlet(CALL, turns, NodeTiming(), taps, run)
+        self._outlet = Outlet(CALL, turns, NodeTiming(), taps, run, begun)
 
     def join(self, nodes: Mapping[str, RunningNode]) -> None:
         """Leads it to the voice, which waits for the last words before it hands on the end of the call."""

@@ -41,8 +41,22 @@ class Answering:
         self.ended = False
 
 
+CALL = "~call"
+"""Who gives what no node gave. No node of a graph file can have this name."""
+
 Cause = Frame | Answering
 """What a frame is made in answer to."""
+
+
+class Route:
+    """Where one type of frame goes from a node. only: the one taker. turn: the newest turn in which one went there."""
+
+    __slots__ = ("only", "pushes", "turn")
+
+    def __init__(self, pushes: Sequence[Push]) -> None:
+        self.pushes = pushes
+        self.only = pushes[0] if len(pushes) == 1 else None
+        self.turn = 0
 
 
 class GivenWrongly(TypeError):
@@ -52,7 +66,7 @@ class GivenWrongly(TypeError):
 class Outlet:
     """The way out of one node: stamps what it gives and hands it to each taker.
 
-    run: starts work that nobody waits for, and returns its task.
+    run: starts work that nobody waits for, and returns its task. begun: told of the first frame of each type and turn.
     """
 
     def __init__(
@@ -62,21 +76,25 @@ class Outlet:
         timing: NodeTiming,
         taps: Sequence[Tap],
         run: Callable[[Awaitable[None]], asyncio.Task[None]],
+        begun: Tap = lambda node, frame: None,
     ) -> None:
         self.node = node
         self.turns = turns
         self.timing = timing
+        timing.outlet = self
         self.taps = taps
+        self.given = 0  # frames
         self._run = run
+        self._begun = begun
         self._kept: dict[asyncio.Task[None], None] = {}
         self._sure: dict[asyncio.Task[None], None] = {}
-        self.routes: dict[type[Frame], Sequence[Push]] = {}
+        self.routes: dict[type[Frame], Route] = {}
         self.end_routes: dict[type[Frame], Sequence[Push]] = {}
 
     def send(self, frame: Frame, cause: Cause) -> Wait:
         """Gives a frame that the node made in answer to `cause`."""
-        pushes = self.routes.get(type(frame))
-        if pushes is None:
+        route = self.routes.get(type(frame))
+        if route is None:
             raise GivenWrongly(
                 f"gave a {type(frame).__name__}, which is not in its annotations; add it to the handler's return type"
             )
@@ -91,14 +109,18 @@ class Outlet:
                 return None
             if not frame.interruptible:
                 self.turns.must_be_said(turn)
-        self.timing.given += 1
+            if turn != route.turn:
+                route.turn = turn
+                self.timing.gave(turn)
+                self._begun(self.node, frame)
+        self.given += 1
         if self.taps:
             for tap in self.taps:
                 tap(self.node, frame)
         if new and type(frame) is UserTurn:
-            self._begin(pushes, frame)
+            self._begin(route.pushes, frame)
             return None
-        wait = pushes[0](frame) if len(pushes) == 1 else self._fan_out(pushes, frame)
+        wait = route.only(frame) if route.only is not None else self._fan_out(route.pushes, frame)
         if wait is not None and not frame.interruptible and cause.interruptible:
             return self.surely(wait)
         return wait
@@ -107,6 +129,8 @@ class Outlet:
         """Hands an end marker to every node further down that can have had frames it closes."""
         if before := self._kept if isinstance(end, End) else self._sure:
             return self._behind([*before], lambda: self.send_end(end))
+        if end.turn:
+            self.timing.ended(end.turn)
         return self._fan_out(self.end_routes.get(type(end), ()), end)
 
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
@@ -126,6 +150,20 @@ class Outlet:
         self._sure[task] = None
         task.add_done_callback(lambda task: self._sure.pop(task))
         return asyncio.shield(task)
+
+    async def give(self, frame: Frame, cause: Cause) -> None:
+        """Gives a frame, and waits until there is room for it."""
+        wait = self.send(frame, cause)
+        if wait is not None:
+            await self.room(wait)
+
+    async def room(self, wait: Awaitable[None]) -> None:
+        """Waits until who takes a frame has room for it, and notes how long that was."""
+        began = self.timing.clock()
+        try:
+            await wait
+        finally:
+            self.timing.blocked += self.timing.clock() - began
 
     def send_last(self, wait: Wait, turn: int, born: float) -> Wait:
         """Ends a turn behind its last frame. wait: what sending that frame returned."""

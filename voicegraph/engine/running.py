@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
+from voicegraph.engine.handlers import Bound, Source, Work
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
-from voicegraph.engine.lanes import Bound, FrameLane, Lane, LineLane, SourceLane, StreamLane, Work
-from voicegraph.engine.outlet import Outlet, Push, Tap, Wait, after, done
+from voicegraph.engine.lanes import FrameLane, Lane, LineLane, SourceLane, StreamLane
+from voicegraph.engine.milestones import CALLER_MILESTONES, Milestones
+from voicegraph.engine.outlet import Outlet, Push, Route, Tap, Wait, after, done
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
@@ -26,6 +29,7 @@ class Policy(Protocol):
     turns: Turns
     heard: Heard
     taps: list[Tap]
+    turn_times: Milestones
 
     def recovers(self, node: str) -> bool: ...
     def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work: ...
@@ -54,8 +58,8 @@ class RunningNode:
         self.kind = planned.kind
         self.instance = instance
         self.policy = policy
-        self.timing = NodeTiming()
-        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps, policy.keep)
+        self.timing = NodeTiming(ends=self.kind.line)
+        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps, policy.keep, policy.turn_times.given)
         self.inlets: dict[type[Frame], Push] = {}
         self.lanes: list[FrameLane | StreamLane] = []
         self.source: SourceLane | None = None
@@ -82,6 +86,7 @@ class RunningNode:
         for counter in (self._arrived, self._worked):
             for turn in [turn for turn in counter if 0 < turn < turns.floor and not turns.outlives(turn)]:
                 del counter[turn]
+        self.timing.ended(turns.floor - 1)
 
     def keep_replies_apart(self) -> None:
         """For a node where several givers of replies meet."""
@@ -144,6 +149,7 @@ class RunningNode:
             return None
         del self._worked[end.turn]
         if self.kind.line:
+            self.timing.ended(end.turn)
             self.policy.line_done(end)
             return None
         return self._hand_on(end)
@@ -190,7 +196,7 @@ class RunningNode:
             if handler.form is Form.STREAM:
                 self.lanes.append(StreamLane(self, self._work(handler), self._inbox(handler.takes)))
             elif handler.form is Form.SOURCE:
-                self.source = SourceLane(self, self._bind(handler))
+                self.source = SourceLane(self, Source(self._bind(handler), self.policy.turn_times.came))
 
     def _ears(self) -> list[Handler]:
         """The handlers that recover as one: those of a node that hears the caller's sound frame by frame."""
@@ -203,10 +209,15 @@ class RunningNode:
         bound = self._bind(handler)
         begins = bound.begins and any(taken.side == "caller" for taken in handler.takes)
         if handler.style is Style.GENERATOR:
-            return InlineGenerator(bound.function, self.outlet, self.failed, begins=begins)
-        if begins:  # its one frame may have to wait, with nobody waiting for it
-            return InlineGenerator(_as_generator(bound.function), self.outlet, self.failed, begins=True)
-        return InlineFunction(bound.function, self.outlet, self.failed)
+            inline: InlineFunction | InlineGenerator = InlineGenerator(
+                bound.function, self.outlet, self.failed, begins=begins
+            )
+        elif begins:  # its one frame may have to wait, with nobody waiting for it
+            inline = InlineGenerator(_as_generator(bound.function), self.outlet, self.failed, begins=True)
+        else:
+            inline = InlineFunction(bound.function, self.outlet, self.failed)
+        self.timing.meters.append(inline)
+        return inline
 
     def _place_frame_lane(self, handlers: list[Handler]) -> None:
         bounds = {taken: self._work(handler) for handler in handlers for taken in handler.takes}
@@ -231,7 +242,7 @@ class RunningNode:
         takes = tuple(takes)
         bound = AUDIO_BOUND if Audio in takes else REPLY_BOUND
         replies = any(taken.side == "reply" or taken is ReplyEnd for taken in takes)
-        inbox = Inbox(self.policy.turns, bound, lossy=self._live, replies=replies)
+        inbox = Inbox(self.policy.turns, bound, self.timing, lossy=self._live, replies=replies)
         self.inlets.update(dict.fromkeys(takes, inbox.push))
         return inbox
 
@@ -259,7 +270,7 @@ def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy
     edges = tuple(edges)
     signals: dict[type[Frame], list[Push]] = {
         Interrupt: [policy.interrupt],
-        Commit: [policy.commit],
+        Commit: [policy.turn_times.committed, policy.commit],
         Pause: [policy.pause],
         Resume: [policy.resume],
     }
@@ -267,18 +278,23 @@ def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy
         if len({edge.giver for edge in edges if edge.taker == node.name and edge.frame.side == "reply"}) > 1:
             node.keep_replies_apart()
     for node in nodes.values():
-        lay(node.outlet, edges, nodes)
-        node.outlet.routes = {**node.outlet.routes, **signals}
+        clocks = {each: partial(policy.turn_times.given, node.name) for each in CALLER_MILESTONES}
+        lay(node.outlet, edges, nodes, clocks)
+        node.outlet.routes |= {signal: Route(pushes) for signal, pushes in signals.items()}
         node.givers = _count_givers(edges, node, nodes, policy.turns)
 
 
-def lay(outlet: Outlet, edges: Iterable[Edge], nodes: Mapping[str, RunningNode]) -> None:
-    """Leads an outlet to the inlets of the nodes that take from it."""
+def lay(
+    outlet: Outlet, edges: Iterable[Edge], nodes: Mapping[str, RunningNode], clocks: Mapping[type[Frame], Push] = {}
+) -> None:
+    """Leads an outlet to the inlets of the nodes that take from it. clocks: take some frames before all others."""
     out = [edge for edge in edges if edge.giver == outlet.node]
     gives = {edge.frame for edge in out}
     if outlet.node in nodes:
         gives |= nodes[outlet.node].kind.gives  # what nobody takes goes nowhere, and is no mistake
-    outlet.routes = {given: [nodes[e.taker].inlets[given] for e in out if e.frame is given] for given in gives}
+    for given in gives:
+        clock = [clocks[given]] if given in clocks else []
+        outlet.routes[given] = Route([*clock, *(nodes[e.taker].inlets[given] for e in out if e.frame is given)])
     outlet.end_routes = {
         ReplyEnd: [nodes[taker].arrive for taker in _takers(out, "reply")],
         End: [nodes[taker].arrive for taker in _takers(out, None)],

@@ -14,11 +14,13 @@ from loguru import logger
 from voicegraph.call import Reply, give_call
 from voicegraph.engine import offload
 from voicegraph.engine.ending import Ending
+from voicegraph.engine.handlers import Bound, Work
 from voicegraph.engine.heard import Heard
-from voicegraph.engine.lanes import LET_GO, Bound, Work
-from voicegraph.engine.mouth import CALL, Mouth
+from voicegraph.engine.lanes import LET_GO
+from voicegraph.engine.milestones import Milestones
+from voicegraph.engine.mouth import Mouth
 from voicegraph.engine.observers import Observer, guarded
-from voicegraph.engine.outlet import Cause, Tap
+from voicegraph.engine.outlet import CALL, Cause, Tap
 from voicegraph.engine.phrases import Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.recoveries import Recoveries
@@ -47,7 +49,7 @@ class Session:
 
     seed: of all randomness in the call. call_id: its name, unique in the process. phrases: the process's store of
     phrases, breakers: what it knows of its providers' health; without them the call has none and its own. faults: what
-    nodes raised, by node.
+    nodes raised, by node. turn_times: when each turn reached its milestones. began, ended: loop times of `run`.
     """
 
     def __init__(
@@ -66,16 +68,21 @@ class Session:
         self.variables: dict[str, str] = {}
         self.turns = Turns(self._turn_opened)
         self.heard = Heard()
+        self.turn_times = Milestones()
         self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
-        self.taps: list[Tap] = [guarded(observer.given) for observer in observers]
-        self._observers = observers
+        self.began: float | None = None
+        self.ended: float | None = None
+        self.taps: list[Tap] = []
+        self._observers: list[tuple[Observer, Tap]] = []
+        for observer in observers:
+            self.observe(observer)
         self._ending = Ending(call_id, self.speaking, self._say_goodbye)
         self._paused = False
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
         self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
         self._tasks = Tasks(call_id, self._gone_wrong, self.notice)
-        self._mouth = Mouth(plan, self.turns, self.taps, self.keep)
+        self._mouth = Mouth(plan, self.turns, self.taps, self.keep, self.turn_times.given)
         self._edges = [*plan.edges, *self._mouth.edges]
         self._reaches: dict[str, set[str]] = {}
         instances = {name: planned.make() for name, planned in {**plan.nodes, **plan.standby}.items()}
@@ -88,6 +95,7 @@ class Session:
 
     async def run(self) -> None:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
+        self.began = self.now()
         async with AsyncExitStack() as stack:
             for node in self.nodes.values():
                 if hasattr(node.instance, "__aenter__") and not self.recoveries.enters(node.name):
@@ -100,6 +108,7 @@ class Session:
                 await self._ending.over.wait()
             finally:
                 await self._stop()
+        self.ended = self.now()
         if self._ending.failure is not None:
             raise self._ending.failure
 
@@ -108,6 +117,20 @@ class Session:
         for node in self.nodes.values():
             node.timing.dropped = node.dropped()
         return {name: node.timing for name, node in self.nodes.items()}
+
+    def observe(self, observer: Observer) -> None:
+        """From now on it sees the call, which may be under way."""
+        tap = guarded(observer.given)
+        self._observers.append((observer, tap))
+        self.taps.append(tap)
+
+    def unobserve(self, observer: Observer) -> None:
+        """It has seen enough. Not to be called from within its own methods."""
+        for place, (each, tap) in enumerate(self._observers):
+            if each is observer:
+                del self._observers[place]
+                self.taps.remove(tap)
+                return
 
     # --- what nodes ask of their call (voicegraph.call.Call) ---------------------------------------------------------
 
@@ -140,7 +163,8 @@ class Session:
     def played(self, turn: int, seconds: float) -> None:
         self.heard.played(turn, seconds)
         self._silence.played(turn, seconds)
-        for observer in self._observers:
+        self.turn_times.played(turn, seconds)
+        for observer, _ in self._observers:
             guarded(observer.played)(turn, seconds)
         self._ending.heard()
 
@@ -173,6 +197,7 @@ class Session:
         if self._line is not None:
             self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
         given_up = self.heard.interrupt(self.turns.outlives)
+        self.turn_times.interrupted(turn for turn in given_up if not self.turns.outlives(turn))
         self.resume(frame)
         upwards = list(reversed(self.nodes.values()))
         for node in upwards:
@@ -225,6 +250,7 @@ class Session:
         """Something happened to a node that is no frame of its own."""
         if isinstance(frame, Recovery) and frame.step == "give_up":
             self._silence.given_up(frame.turn)
+        self.turn_times.told(frame)
         for tap in self.taps:
             tap(frame.node, frame)
 

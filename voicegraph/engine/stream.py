@@ -40,7 +40,10 @@ class FrameStream:
         frame = await self._next()
         if frame is None:
             raise StopAsyncIteration
-        self._host.outlet.timing.items += 1
+        timing = self._host.outlet.timing
+        timing.taken_in += 1
+        if frame.turn > timing.settled:
+            timing.taken(frame)
         if isinstance(self.cause, Answering):
             self.cause.born = frame.born
         return frame
@@ -63,9 +66,7 @@ class FrameStream:
             if self._handing is not None:
                 await asyncio.shield(self._handing)  # which goes on if this read is cancelled
                 self._handing = None
-            self.waiting = True
-            frame = await self._inbox.peek()
-            self.waiting = False
+            frame = self._inbox.head() or await self._wait()
             if self._ends_at(frame):
                 return None
             self._inbox.pop()
@@ -75,6 +76,17 @@ class FrameStream:
             if wait is not None:
                 self._handing = self._host.outlet.keep(wait)
         return None
+
+    async def _wait(self) -> Frame:
+        """For the next frame, when there is none. How long the frames of a turn let wait is noted."""
+        timing, self.waiting = self._host.outlet.timing, True
+        began = timing.clock() if self.turn else 0.0
+        try:
+            return await self._inbox.peek()
+        finally:
+            self.waiting = False
+            if self.turn:
+                timing.starved += timing.clock() - began
 
     def _ends_at(self, frame: Frame) -> bool:
         if self.turn == 0:

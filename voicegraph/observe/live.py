@@ -12,6 +12,7 @@ from itertools import accumulate, count
 from typing import Any
 
 from voicegraph.call import Call, Reply
+from voicegraph.engine.milestones import Milestone, Milestones, TurnTimes
 from voicegraph.frames import (
     Audio,
     Commit,
@@ -28,7 +29,6 @@ from voicegraph.frames import (
 )
 from voicegraph.graph.plan import Plan
 from voicegraph.observe.conversation import Answer, Utterance
-from voicegraph.observe.turns import Milestone, Milestones, TurnTimes
 from voicegraph.observe.views import Active, Answered, Does, Outcome, Said, Share, Spoken, State, Trouble, View
 
 EVERY = 0.1

@@ -12,10 +12,10 @@ from rich.text import Text
 from voicegraph.ports import Form
 
 if TYPE_CHECKING:  # so that commands which only want a table do not load the engine
+    from voicegraph.engine.milestones import TurnTimes
     from voicegraph.engine.timing import NodeTiming
     from voicegraph.graph.plan import Plan
     from voicegraph.node import NodeType
-    from voicegraph.observe.turns import TurnTimes
 
 NOTHING = "-"
 """Stands where there is no figure."""

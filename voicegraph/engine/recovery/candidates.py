@@ -16,7 +16,7 @@ from voicegraph.node import lookup
 from voicegraph.ports import Form
 
 if TYPE_CHECKING:
-    from voicegraph.engine.lanes import Bound
+    from voicegraph.engine.handlers import Bound
 
 CONVERTER = "resample"
 """The node type that brings sound to another rate."""

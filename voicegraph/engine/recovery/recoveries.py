@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from voicegraph.engine.lanes import Bound, Work
+from voicegraph.engine.handlers import Bound, Work
 from voicegraph.engine.phrases import NoPhrases, Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.candidates import CONVERTER, Candidate, Chain

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Protocol
 
-from voicegraph.engine.outlet import Cause, GivenWrongly, Outlet, done
+from voicegraph.engine.outlet import Cause, GivenWrongly, Outlet
 from voicegraph.engine.recovery.attempt import Alarm, Attempt
 from voicegraph.engine.recovery.candidates import Candidate, Chain
 from voicegraph.engine.recovery.feed import Feed, Reader
@@ -153,7 +153,7 @@ class Request:
 
     async def _send(self, frames: Iterator[Frame]) -> None:
         for frame in frames:
-            await done(self._outlet.send(frame, self._cause))
+            await self._outlet.give(frame, self._cause)
 
     def _win(self, attempt: Attempt[Reader]) -> None:
         """The first to speak goes on; the others need not."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from voicegraph.engine.outlet import Cause, Outlet, done
+from voicegraph.engine.outlet import Cause, Outlet
 from voicegraph.engine.phrases import Phrases, Piece
 from voicegraph.engine.recovery.candidates import Candidate, Chain
 from voicegraph.engine.recovery.feed import Feed, Input
@@ -15,7 +15,7 @@ from voicegraph.engine.recovery.resume import Ledger, Resume, Speech, resume_for
 from voicegraph.frames import Frame, Sentence, TTSAudio
 
 if TYPE_CHECKING:
-    from voicegraph.engine.lanes import Bound
+    from voicegraph.engine.handlers import Bound
 
 
 class Recovering:
@@ -100,7 +100,7 @@ class Speaking(Recovering):
                 converter = self.chain.voice(voice)
                 sound = (TTSAudio(piece.pcm, piece.rate, piece.text) for piece in pieces)
                 for frame in chain(*map(converter.bring, sound), converter.rest()):
-                    await done(outlet.send(frame, cause))
+                    await outlet.give(frame, cause)
                 return True
         return False
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from voicegraph.durations import format_duration
+from voicegraph.engine.milestones import TurnTimes
 from voicegraph.frames import Message
 from voicegraph.graph.tree import Map, Tree, is_null
 from voicegraph.graph.wording import quote
-from voicegraph.observe.turns import TurnTimes
 from voicegraph.testing.conversations import dead_air, expected, recovered, shapes
 from voicegraph.testing.conversations.expected import FrameCount, Line
 from voicegraph.testing.conversations.happened import By, Finding, Happened, Spoken

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from voicegraph.engine.milestones import TurnTimes
 from voicegraph.graph.source import Span
-from voicegraph.observe.turns import TurnTimes
 from voicegraph.testing.conversations.record import Record
 
 By = Literal["caller", "agent", "fault"]

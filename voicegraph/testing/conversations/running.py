@@ -15,7 +15,6 @@ from voicegraph.errors import VoicegraphError
 from voicegraph.graph.diagnostics import Diagnostic
 from voicegraph.graph.render import as_text
 from voicegraph.graph.wording import quote
-from voicegraph.observe.turns import Milestones
 from voicegraph.testing.conversations import timeline
 from voicegraph.testing.conversations.director import Director, StepFailed
 from voicegraph.testing.conversations.expect import EXPECTATIONS, no_faults
@@ -95,9 +94,9 @@ class _Call:
 
     async def run(self) -> None:
         """To the end of the conversation. Raises StepFailed."""
-        self.record, self.milestones = Record(), Milestones()
+        self.record = Record()
         self.director = Director(self.case, self.record, self.spoken)
-        observers = (self.milestones, self.record, self.director)
+        observers = (self.record, self.director)
         self.session = Session(self.suite.plan, call_id=self.case.title, seed=self.seed, observers=observers)
         self.director.serve(self.session)
         director = asyncio.create_task(self._direct(), name="the test")
@@ -165,10 +164,10 @@ class _Call:
         if self.failure and not faults:  # a node could not even begin
             faults.append(("the call", self.failure))
         replies = [self.spoken(reply.turn) for reply in self.session.replies()]
-        times = [times for _, times in sorted(self.milestones.turns.items())]
+        times = [times for _, times in sorted(self.session.turn_times.turns.items())]
         transferred = self.director.line.transferred
         return Happened(self.record.now(), ended, replies, times, self.record, faults, transferred)
 
     def timeline(self) -> list[Row]:
         replies = self.session.replies()
-        return rows(self.record, map(self.spoken, (reply.turn for reply in replies)), replies, self.milestones)
+        return rows(self.record, map(self.spoken, (reply.turn for reply in replies)), replies, self.session.turn_times)

@@ -16,7 +16,7 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, NamedTuple
 
 from voicegraph.call import Reply
-from voicegraph.observe.turns import Milestones
+from voicegraph.engine.milestones import Milestones
 from voicegraph.testing.conversations.happened import Spoken
 from voicegraph.testing.conversations.record import Record
 

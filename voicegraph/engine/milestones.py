@@ -1,25 +1,28 @@
 """When each turn reached its milestones: where the time goes from the end of the caller's speech to the answer heard.
 
-An observer of a `Session`. All times are loop times in seconds, as everything in a call.
+Always on. It is told of the caller's frames, and of the first frame of each type that a node gives of a turn. All times
+are loop times in seconds, as everything in a call.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from voicegraph.call import SLACK
-from voicegraph.engine.mouth import CALL
+from voicegraph.engine.outlet import CALL
 from voicegraph.frames import (
     Audio,
     Commit,
+    EndOfTurn,
+    Error,
     Frame,
-    Interrupt,
+    Recovery,
     Sentence,
     SpeechStarted,
     SpeechStopped,
@@ -29,8 +32,10 @@ from voicegraph.frames import (
     UserTurn,
 )
 
-KEEP = 3_000
-"""Caller frames whose time is remembered: a minute of 20 ms frames, more than any node takes to notice a pause."""
+KEEP = 200
+"""Frames of the caller whose time is remembered: 20 s, of one in five that take 20 ms."""
+CALLER_MILESTONES: tuple[type[Frame], ...] = (SpeechStarted, SpeechStopped, Transcript, EndOfTurn)
+"""What tells of the end of the caller's speech, the sound itself aside."""
 
 
 class Milestone(Enum):
@@ -46,32 +51,60 @@ class Milestone(Enum):
     HEARD = "heard"
 
 
+class Cue(NamedTuple):
+    """A node told of the end of the caller's speech. what: it told."""
+
+    node: str
+    what: str
+    at: float
+
+
+class _Told(NamedTuple):
+    """When the caller's speech ended, and when which node told it."""
+
+    end: float
+    at: float
+    node: str
+
+
+class Incident(NamedTuple):
+    """Something out of the usual at a node. what: the step of a Recovery, or "error"."""
+
+    at: float
+    node: str
+    what: str
+
+
 @dataclass
 class TurnTimes:
     """One reply. speech_end: when the caller's last voiced sample came in; None if nobody spoke, as for a greeting.
 
-    interrupted: when an interrupt gave it up. silent: when the caller last heard a sound of it after that. kept: a part
-    of it must be said to its end, so no interrupt silences it. made: seconds of its sound, by giver. played: those
-    that were heard.
+    began: of the turn. asked: the caller's words that it answers. origin: the node that began it. reached_by: which
+    node gave the frame of a milestone. happened: faults, and what was done about them. cues: who last told something
+    of the caller's speech before the turn was given, and before it was committed. interrupted: when an interrupt gave
+    it up. silent: when the caller last heard a sound of it after that.
     """
 
     turn: int
+    began: float = 0.0
+    asked: str = ""
+    origin: str = ""
     speech_end: float | None = None
+    cues: dict[Milestone, Cue] = field(default_factory=dict[Milestone, Cue])
     marks: dict[Milestone, float] = field(default_factory=dict[Milestone, float])
+    reached_by: dict[Milestone, str] = field(default_factory=dict[Milestone, str])
+    happened: list[Incident] = field(default_factory=list["Incident"])
     interrupted: float | None = None
     silent: float | None = None
-    kept: bool = False
-    made: dict[str, float] = field(default_factory=dict[str, float])
-    played: float = 0.0
+
+    def reach(self, milestone: Milestone, node: str, at: float) -> None:
+        """The first time counts."""
+        if milestone not in self.marks:
+            self.marks[milestone], self.reached_by[milestone] = at, node
 
     @property
     def heard(self) -> float | None:
         return self.marks.get(Milestone.HEARD)
-
-    @property
-    def sounds(self) -> bool:
-        """Whether some of its sound is still to be heard, as far as it is made."""
-        return self.played < max(self.made.values(), default=0.0) - SLACK
 
     @property
     def answer(self) -> float | None:
@@ -81,7 +114,7 @@ class TurnTimes:
     @property
     def barge_in(self) -> float | None:
         """Seconds that the caller still heard a reply after the interrupt that gave it up."""
-        if self.interrupted is None or self.heard is None or self.kept:
+        if self.interrupted is None or self.heard is None:
             return None
         return (self.silent or self.interrupted) - self.interrupted
 
@@ -99,26 +132,27 @@ class TurnTimes:
 
 
 class Milestones:
-    """The observer. turns: by number, those that were taken back unheard included. clock: the loop's, if not given."""
+    """Those of one call. turns: by number, with those that were taken back unheard. clock: the loop's, if not given."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self.turns: dict[int, TurnTimes] = {}
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._line = ""  # who gave the first caller audio
         self._came: deque[tuple[float, float]] = deque(maxlen=KEEP)  # position of a frame's end, and when it came in
-        self._stop: tuple[float, float] | None = None  # end of the caller's speech, and when that was noticed
-        self._text: tuple[float, float] | None = None  # end of the speech that was recognised, and when
+        self._stop: _Told | None = None  # by the caller's silence
+        self._cue: Cue | None = None
+        self._text: _Told | None = None  # by what was recognised
         self._handlers: dict[type[Frame], Callable[[str, Any], None]] = {
             Audio: self._on_audio,
             SpeechStarted: self._on_started,
             SpeechStopped: self._on_stopped,
             Transcript: self._on_transcript,
+            EndOfTurn: partial(self._on_cue, "end of turn judged"),
             UserTurn: self._on_turn,
-            Commit: self._on_commit,
-            Interrupt: self._on_interrupt,
+            Commit: lambda node, commit: self.committed(commit),
             Token: self._reaches(Milestone.TOKEN),
             Sentence: self._reaches(Milestone.SENTENCE),
-            TTSAudio: self._on_sound,
+            TTSAudio: self._reaches(Milestone.AUDIO),
         }
 
     def answer(self, turn: int) -> float | None:
@@ -139,33 +173,60 @@ class Milestones:
         times = self.turns.get(turn)
         if times is None or not seconds:
             return
-        times.played = seconds
         now = self._clock()
         if times.heard is None:
             times.marks[Milestone.HEARD] = max(now - seconds, times.marks.get(Milestone.AUDIO, 0.0))
-            self._stop = self._text = None  # what the caller said has its answer
+            self._stop = self._text = self._cue = None  # what the caller said has its answer
         if times.interrupted is not None:
             times.silent = now
+
+    def came(self, audio: Audio, at: float) -> None:
+        """This sound of the caller came in, at this time. Of some frames in between that is good enough to know."""
+        self._came.append((audio.at + audio.seconds, at))
+
+    def committed(self, commit: Frame) -> None:
+        """The caller's turn is truly over."""
+        for times in self.turns.values():
+            if times.heard is None and times.interrupted is None and Milestone.COMMIT not in times.marks:
+                times.reach(Milestone.COMMIT, times.origin, self._clock())
+                self._note_cue(times, Milestone.COMMIT)
+
+    def interrupted(self, turns: Iterable[int]) -> None:
+        """These turns were given up, and nothing of them must be said to its end."""
+        for turn in turns:
+            if turn in self.turns and self.turns[turn].interrupted is None:
+                self.turns[turn].interrupted = self._clock()
+
+    def told(self, frame: Error | Recovery) -> None:
+        """A node failed, or something is done about it."""
+        if frame.turn in self.turns:
+            what = frame.step if isinstance(frame, Recovery) else "error"
+            self.turns[frame.turn].happened.append(Incident(self._clock(), frame.node, what))
 
     # --- the caller --------------------------------------------------------------------------------------------------
 
     def _on_audio(self, node: str, audio: Audio) -> None:
         self._line = self._line or node
         if node == self._line:
-            self._came.append((audio.at + audio.seconds, audio.born))
+            self.came(audio, audio.born)
 
     def _on_started(self, node: str, started: SpeechStarted) -> None:
-        self._stop = self._text = None
+        self._stop = self._text = self._cue = None
+
+    def _on_cue(self, what: str, node: str, frame: Frame) -> None:
+        self._cue = Cue(node, what, self._clock())
 
     def _on_stopped(self, node: str, stopped: SpeechStopped) -> None:
-        self._stop = (self._when(stopped.at), self._clock())
+        self._on_cue(Milestone.PAUSE.value, node, stopped)
+        self._stop = _Told(self._when(stopped.at), self._clock(), node)
         for times in self.turns.values():  # begun before the pause was noticed
             if times.speech_end is not None and times.heard is None and Milestone.PAUSE not in times.marks:
                 self._take_speech(times)
 
     def _on_transcript(self, node: str, transcript: Transcript) -> None:
         if transcript.final:
-            self._text = (self._when(transcript.end), self._clock())
+            self._on_cue(Milestone.TEXT.value, node, transcript)
+            self._text = _Told(self._when(transcript.end), self._clock(), node)
 
     def _when(self, position: float) -> float:
         """When the sample at this position of the caller's audio came in. A frame comes in when its end does."""
@@ -177,45 +238,36 @@ class Milestones:
     # --- the reply ---------------------------------------------------------------------------------------------------
 
     def _on_turn(self, node: str, turn: UserTurn) -> None:
-        self._turn(node, turn).marks[Milestone.TURN] = self._clock()
-
-    def _on_commit(self, node: str, commit: Commit) -> None:
-        for times in self.turns.values():
-            if times.heard is None and times.interrupted is None:
-                times.marks.setdefault(Milestone.COMMIT, self._clock())
-
-    def _on_interrupt(self, node: str, interrupt: Interrupt) -> None:
-        sounding = max((times.turn for times in self.turns.values() if times.heard is not None), default=0)
-        for times in self.turns.values():
-            if times.interrupted is None and (times.sounds or times.turn > sounding):
-                times.interrupted = self._clock()
-
-    def _on_sound(self, node: str, audio: TTSAudio) -> None:
-        times = self._turn(node, audio)
-        times.marks.setdefault(Milestone.AUDIO, self._clock())
-        times.made[node] = times.made.get(node, 0.0) + audio.seconds
+        times = self._turn(node, turn)
+        times.asked = turn.text
+        times.reach(Milestone.TURN, node, self._clock())
 
     def _reaches(self, milestone: Milestone) -> Callable[[str, Frame], None]:
         def reach(node: str, frame: Frame) -> None:
-            self._turn(node, frame).marks.setdefault(milestone, self._clock())
+            self._turn(node, frame).reach(milestone, node, self._clock())
 
         return reach
 
     def _turn(self, node: str, frame: Frame) -> TurnTimes:
         """The turn of this frame. A new one answers what the caller said, unless the call speaks of its own accord."""
-        if frame.turn not in self.turns:
-            self.turns[frame.turn] = TurnTimes(frame.turn)
+        times = self.turns.get(frame.turn)
+        if times is None:
+            self.turns[frame.turn] = times = TurnTimes(frame.turn, began=self._clock(), origin=node)
             if node != CALL:
-                self._take_speech(self.turns[frame.turn])
-        times = self.turns[frame.turn]
-        times.kept = times.kept or not frame.interruptible
+                self._take_speech(times)
         return times
+
+    def _note_cue(self, times: TurnTimes, milestone: Milestone) -> None:
+        if self._cue is not None:
+            times.cues[milestone] = self._cue
 
     def _take_speech(self, times: TurnTimes) -> None:
         """What the caller said last is what the turn answers."""
+        if Milestone.TURN not in times.cues:
+            self._note_cue(times, Milestone.TURN)
         spoken = self._stop or self._text
         if spoken is not None:
-            times.speech_end = spoken[0]
+            times.speech_end = spoken.end
         for milestone, told in ((Milestone.PAUSE, self._stop), (Milestone.TEXT, self._text)):
             if told is not None:
-                times.marks.setdefault(milestone, told[1])
+                times.reach(milestone, told.node, told.at)

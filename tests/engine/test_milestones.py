@@ -10,7 +10,6 @@ from voicegraph import (
     Audio,
     Commit,
     Frame,
-    Interrupt,
     Sentence,
     SpeechStarted,
     SpeechStopped,
@@ -19,8 +18,8 @@ from voicegraph import (
     TTSAudio,
     UserTurn,
 )
-from voicegraph.engine.mouth import CALL
-from voicegraph.observe.turns import Milestone, Milestones
+from voicegraph.engine.outlet import CALL
+from voicegraph.engine.milestones import Milestone, Milestones
 
 BEGAN = 1000.0
 """Loop time at which the call's audio begins."""
@@ -41,6 +40,11 @@ class Told:
     def heard(self, position: float, turn: int, seconds: float) -> None:
         self.now = BEGAN + position
         self.milestones.played(turn, seconds)
+
+    def interrupt(self, position: float, *turns: int) -> None:
+        """An interrupt gives these turns up."""
+        self.now = BEGAN + position
+        self.milestones.interrupted(turns)
 
     def listen(self, seconds: float) -> None:
         """The caller's audio, in 20 ms frames that come in as soon as they are whole."""
@@ -106,7 +110,7 @@ def test_what_was_taken_back_is_no_answer_and_the_next_turn_counts_from_the_late
     told = spoken()
     told.at(1.2, UserTurn("hello", turn=1, speculative=True))
     told.at(1.3, SpeechStarted(at=1.25))
-    told.at(1.3, Interrupt())
+    told.interrupt(1.3, 1)
     told.at(2.1, SpeechStopped(at=2.0))
     told.at(2.2, Transcript("hello there", start=0.1, end=2.0))
     told.at(2.2, UserTurn("hello there", turn=2))
@@ -167,21 +171,12 @@ def test_the_delay_of_the_callers_audio_counts() -> None:
     assert answer.answer == pytest.approx(0.6)
 
 
-def test_what_must_be_said_is_no_slow_barge_in() -> None:
-    told = spoken()
-    told.at(1.3, Sentence("This call is recorded.", turn=1, interruptible=False))
-    told.heard(1.5, 1, 0.02)
-    told.at(2.0, Interrupt())
-    told.heard(3.0, 1, 1.5)
-    assert told.milestones.turns[1].barge_in is None
-
-
 def test_barge_in_is_what_is_heard_after_the_interrupt() -> None:
     told = spoken()
     told.at(1.3, UserTurn("hello", turn=1))
     told.at(1.4, TTSAudio(bytes(64_000), turn=1))
     told.heard(1.5, 1, 0.02)
-    told.at(2.0, Interrupt())
+    told.interrupt(2.0, 1)
     told.heard(2.04, 1, 0.5)
     assert told.milestones.turns[1].barge_in == pytest.approx(0.04)
 
@@ -191,19 +186,8 @@ def test_a_reply_that_falls_silent_with_the_interrupt_has_none_of_it() -> None:
     told.at(1.3, UserTurn("hello", turn=1))
     told.at(1.4, TTSAudio(bytes(64_000), turn=1))
     told.heard(1.5, 1, 0.02)
-    told.at(2.0, Interrupt())
+    told.interrupt(2.0, 1)
     assert told.milestones.turns[1].barge_in == 0.0
-
-
-def test_a_reply_heard_to_its_end_is_not_what_an_interrupt_gives_up() -> None:
-    told = spoken()
-    told.at(1.3, TTSAudio(bytes(640), turn=1), "tts")
-    told.at(1.3, TTSAudio(bytes(640), turn=1), "tts~16000")
-    told.heard(1.5, 1, 0.02)
-    told.at(2.0, UserTurn("and", turn=2, speculative=True))
-    told.at(2.1, Interrupt())
-    assert told.milestones.turns[1].interrupted is None
-    assert told.milestones.turns[2].interrupted is not None
 
 
 MADE = (
@@ -213,7 +197,6 @@ MADE = (
     UserTurn("hello", turn=1),
     UserTurn("hello", turn=2),
     Commit(),
-    Interrupt(),
     Token("a", turn=1),
     Sentence("a", turn=2),
     TTSAudio(bytes(640), turn=1),

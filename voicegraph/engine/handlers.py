@@ -1,0 +1,138 @@
+"""A handler as it is called: what it makes is given frame by frame, each before the next is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from voicegraph.engine.outlet import Answering, Cause, Outlet
+from voicegraph.frames import Audio, Frame
+from voicegraph.node import NodeType
+from voicegraph.ports import Form, Handler, Style
+
+SAMPLE = 16
+"""Of so many calls of a handler for a frame of the caller's sound, one is timed."""
+NOTED = 5
+"""Of so many frames of a source, one is noted with the time when it came in."""
+
+
+class Work(Protocol):
+    """What a lane drives: a handler, or one that recovers (voicegraph.engine.recovery).
+
+    lasting: it is called once, for the whole call. begins: it gives frames of replies, so it may begin one.
+    """
+
+    lasting: bool
+    begins: bool
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """Calls the handler and gives all that it makes, each frame before the next is asked for."""
+        ...
+
+
+class Bound:
+    """A handler of one instance, ready to call. hertz: the rate at which it takes sound; None: any."""
+
+    def __init__(self, handler: Handler, function: Callable[..., Any], hertz: int | None = None) -> None:
+        self.style = handler.style
+        self.form = handler.form
+        self.takes = handler.takes
+        self.hertz = hertz
+        self.function = function
+        self.source = handler.form is Form.SOURCE
+        callers = any(taken.side == "caller" for taken in handler.takes)
+        self.lasting = self.source or (handler.form is Form.STREAM and callers)
+        self.begins = any(given.side == "reply" for given in handler.gives)
+        self._left = 0  # calls that are not timed
+
+    @staticmethod
+    def of(handler: Handler, instance: Any, kind: NodeType) -> Bound:
+        """A handler of a node. A function under @node is its own instance."""
+        function = instance if instance is kind.target else getattr(instance, handler.name)
+        hertz = handler.takes_rate.hz if handler.takes_rate else None
+        return Bound(handler, function, getattr(instance, hertz) if isinstance(hertz, str) else hertz)
+
+    async def outputs(self, argument: Any) -> AsyncGenerator[Frame, None]:
+        """All that the handler makes of a frame, or of a stream of them."""
+        made = self.function(argument)
+        if self.style is Style.ASYNC_GENERATOR:
+            async with aclosing(made):
+                async for given in made:
+                    yield given
+            return
+        if self.style is Style.COROUTINE:
+            made = await made
+        for given in made if self.style is Style.GENERATOR else (made,):
+            if given is not None:
+                yield given
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """See `Work`. Of calls for a frame of the caller's sound one in `SAMPLE` is timed, of others each."""
+        clock, void = asyncio.get_running_loop().time, outlet.turns.void
+        timed = not (self._left and argument and type(argument[0]) is Audio)
+        self._left = SAMPLE - 1 if timed else self._left - 1
+        began, first = clock() if timed else 0.0, None
+        made = self.function(*argument)
+        if self.style is Style.COROUTINE:
+            given = await made
+            if given is not None:
+                first = clock() if timed else None
+                wait = outlet.send(given, cause)
+                if wait is not None:
+                    await outlet.room(wait)
+        elif self.style is Style.ASYNC_GENERATOR:
+            try:
+                async for given in made:
+                    first = first or clock()
+                    wait = outlet.send(given, cause)
+                    if wait is not None:
+                        await outlet.room(wait)
+                    if cause.turn and not self.lasting and void(cause):
+                        break
+            finally:
+                await made.aclose()
+        else:  # a synchronous handler of a node that has asynchronous ones too: it keeps its place in the row
+            for given in made if self.style is Style.GENERATOR else (made,):
+                if given is not None:
+                    await outlet.give(given, cause)
+                if void(cause):
+                    break
+        if timed:
+            outlet.timing.took(began, first, clock())
+
+
+class Source:
+    """A handler that takes nothing, and gives what comes from outside: each frame enters the graph when it is given.
+
+    came: told of some frames of sound, and of when they came in.
+    """
+
+    def __init__(self, bound: Bound, came: Callable[[Audio, float], None]) -> None:
+        self.lasting = True
+        self.begins = bound.begins
+        self._bound = bound
+        self._came = came
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """See `Work`. What was given comes, even if the source is asked to finish meanwhile."""
+        assert isinstance(cause, Answering)
+        if self._bound.style is not Style.ASYNC_GENERATOR:
+            await self._bound.drive(argument, outlet, cause)
+            return
+        clock, left = asyncio.get_running_loop().time, 1
+        made = self._bound.function()
+        try:
+            async for given in made:
+                cause.born = now = clock()
+                left -= 1
+                if not left:
+                    left = NOTED
+                    if type(given) is Audio:
+                        self._came(given, now)
+                wait = outlet.send(given, cause)
+                if wait is not None:
+                    await outlet.room(outlet.surely(wait))
+        finally:
+            await made.aclose()
