@@ -98,6 +98,13 @@ class CallFailed(VoicegraphError):
         self.node = node
 
 
+def fault(error: Exception) -> VoicegraphError:
+    """Any exception as one of ours, before a call: a user's mistake as it is, others by type, text and place."""
+    if isinstance(error, VoicegraphError):
+        return error
+    return VoicegraphError(f"{type(error).__name__}: {error} at {raised_at(error)}")
+
+
 def raised_at(error: BaseException) -> str:
     """File and line where an exception was raised: for logs, since its text may hold a caller's words."""
     import traceback  # only to tell of a fault

@@ -8,14 +8,13 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from voicegraph.engine.outlet import Answering, Cause, Outlet
+from voicegraph.engine.timing import Every
 from voicegraph.frames import Audio, Frame
 from voicegraph.node import NodeType
 from voicegraph.ports import Form, Handler, Style
 
-SAMPLE = 16
-"""Of so many calls of a handler for a frame of the caller's sound, one is timed."""
-NOTED = 5
-"""Of so many frames of a source, one is noted with the time when it came in."""
+NOTED = 0.1
+"""Seconds after which a frame of the caller's sound is noted again with the time when it came in."""
 
 
 class Work(Protocol):
@@ -45,7 +44,8 @@ class Bound:
         callers = any(taken.side == "caller" for taken in handler.takes)
         self.lasting = self.source or (handler.form is Form.STREAM and callers)
         self.begins = any(given.side == "reply" for given in handler.gives)
-        self._left = 0  # calls that are not timed
+        self._one_by_one = handler.form is Form.FRAME  # asked once, as members of an Enum take long to look up
+        self._coroutine = handler.style is Style.COROUTINE
 
     @staticmethod
     def of(handler: Handler, instance: Any, kind: NodeType) -> Bound:
@@ -69,27 +69,32 @@ class Bound:
                 yield given
 
     async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
-        """See `Work`. Of calls for a frame of the caller's sound one in `SAMPLE` is timed, of others each."""
-        clock, void = asyncio.get_running_loop().time, outlet.turns.void
-        timed = not (self._left and argument and type(argument[0]) is Audio)
-        self._left = SAMPLE - 1 if timed else self._left - 1
-        began, first = clock() if timed else 0.0, None
+        """See `Work`. Calls for frames of sound are timed if those are measured, others always."""
+        began = first = None
+        stands_for = outlet.timing.measures
+        if stands_for or not self._one_by_one:
+            outlet.timing.measures, began = 0, outlet.timing.clock()
         made = self.function(*argument)
-        if self.style is Style.COROUTINE:
+        if self._coroutine:
             given = await made
             if given is not None:
-                first = clock() if timed else None
-                wait = outlet.send(given, cause)
+                if stands_for:
+                    first = outlet.timing.clock()
+                    wait = outlet.send_measured(given, cause, stands_for)
+                else:
+                    wait = outlet.send(given, cause)
                 if wait is not None:
                     await outlet.room(wait)
         elif self.style is Style.ASYNC_GENERATOR:
+            every = Every()
             try:
                 async for given in made:
-                    first = first or clock()
-                    wait = outlet.send(given, cause)
+                    first = first or outlet.timing.clock()
+                    every.left -= 1
+                    wait = outlet.send(given, cause) if every.left else outlet.send_measured(given, cause, every.next())
                     if wait is not None:
                         await outlet.room(wait)
-                    if cause.turn and not self.lasting and void(cause):
+                    if cause.turn and not self.lasting and outlet.turns.void(cause):
                         break
             finally:
                 await made.aclose()
@@ -97,10 +102,10 @@ class Bound:
             for given in made if self.style is Style.GENERATOR else (made,):
                 if given is not None:
                     await outlet.give(given, cause)
-                if void(cause):
+                if outlet.turns.void(cause):
                     break
-        if timed:
-            outlet.timing.took(began, first, clock())
+        if began is not None:
+            outlet.timing.took(began, first, outlet.timing.clock(), stands_for or 1)
 
 
 class Source:
@@ -121,17 +126,16 @@ class Source:
         if self._bound.style is not Style.ASYNC_GENERATOR:
             await self._bound.drive(argument, outlet, cause)
             return
-        clock, left = asyncio.get_running_loop().time, 1
+        clock, every, noted = asyncio.get_running_loop().time, Every(), 0.0
         made = self._bound.function()
         try:
             async for given in made:
                 cause.born = now = clock()
-                left -= 1
-                if not left:
-                    left = NOTED
-                    if type(given) is Audio:
-                        self._came(given, now)
-                wait = outlet.send(given, cause)
+                every.left -= 1
+                wait = outlet.send(given, cause) if every.left else outlet.send_measured(given, cause, every.next())
+                if now >= noted and type(given) is Audio:
+                    noted = now + NOTED
+                    self._came(given, now)
                 if wait is not None:
                     await outlet.room(outlet.surely(wait))
         finally:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 
-from voicegraph.engine.timing import NodeTiming, note
+from voicegraph.engine.timing import SOUND, NodeTiming
 from voicegraph.engine.turns import Turns
 from voicegraph.frames import Audio, Frame
 
@@ -14,8 +14,6 @@ REPLY_BOUND = 16
 """Frames of a reply that wait before a node: enough to keep it busy, few enough that a slow node is felt upstream."""
 AUDIO_BOUND = 150
 """Frames that wait before a node that takes the caller's audio: 3 s of it. Past it the oldest audio is dropped."""
-SAMPLE = 16
-"""Of so many frames that come in, one is timed until it is taken."""
 
 
 class Inbox:
@@ -36,10 +34,11 @@ class Inbox:
         self._frames: deque[Frame] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._granted = 0  # places promised to writers that have not run yet
-        self._writers: deque[asyncio.Future[None]] = deque()
-        self._left = SAMPLE
-        self._timed: Frame | None = None
-        self._since = 0.0  # when that came in
+        self._writers: deque[asyncio.Future[None]] | None = None  # made when somebody has to wait: most never do
+        self.measured = 0  # measured frames in here, or some more than there are
+        self._timed: Frame | None = None  # one of sound that is
+        self._stands_for = 1
+        self._since = 0.0  # when it came in
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -54,6 +53,37 @@ class Inbox:
         self._put(frame)
         return None
 
+    def push_measured(self, frame: Frame) -> Awaitable[None] | None:
+        """The same, and it is noted how long it waits until it is taken."""
+        timing = self.timing
+        if type(frame) in SOUND:
+            timing.items += timing.sampling.stands_for
+            if self._timed is None:
+                self._timed, self._stands_for, self._since = frame, timing.sampling.stands_for, timing.clock()
+            elif frame.turn <= timing.settled:
+                return self.push(frame)  # one at a time is enough
+        if frame.turn > timing.settled:
+            timing.came(frame)
+        self.measured += 1
+        return self.push(frame)
+
+    def taken(self, frame: Frame) -> None:
+        """A frame was taken out for a handler, while there were measured ones."""
+        timing, settled = self.timing, frame.turn <= self.timing.settled
+        if frame is self._timed:
+            self._timed = None
+            timing.measures = self._stands_for
+            if settled:
+                timing.waited(timing.clock() - self._since)
+        elif type(frame) not in SOUND:
+            timing.items += 1
+            timing.measures = 1
+        elif settled:
+            return
+        self.measured -= 1
+        if not settled:
+            timing.taken(frame)
+
     def push_marker(self, frame: Frame) -> None:
         """Takes in an end marker, which never waits: there is one for each giver and turn."""
         self._put(frame)
@@ -65,11 +95,15 @@ class Inbox:
             frame = frames[0]
             if not frame.turn or not void(frame):
                 return frame
+            if frame is self._timed:
+                self._timed = None
             self.pop()
         return None
 
     async def wait(self) -> None:
         """Returns when something has come in. Safe to cancel."""
+        if not self._writers:
+            self.measured = 0
         self._reader = asyncio.get_running_loop().create_future()
         await self._reader
 
@@ -82,16 +116,14 @@ class Inbox:
     def pop(self) -> Frame:
         """Takes the first frame out, which makes room for a waiting giver."""
         frame = self._frames.popleft()
-        if frame is self._timed:
-            self._timed = None
-            note(self.timing.queue, self.timing.clock() - self._since)
         if self._writers:
             self._let_writers_in()
         return frame
 
     def purge(self) -> None:
         """Lets go of what an interrupt has made void."""
-        self._timed = None
+        if self._timed is not None and self.turns.void(self._timed):
+            self._timed = None
         self._frames = deque(frame for frame in self._frames if not self.turns.void(frame))
         self._let_writers_in()
 
@@ -100,6 +132,8 @@ class Inbox:
             self._put(frame)
             return
         place = asyncio.get_running_loop().create_future()
+        if self._writers is None:
+            self._writers = deque()
         self._writers.append(place)
         try:
             await place
@@ -114,10 +148,6 @@ class Inbox:
 
     def _put(self, frame: Frame) -> None:
         self._frames.append(frame)
-        if frame.turn > self.timing.settled:
-            self.timing.came(frame)
-        elif self._timed is None:
-            self._timed, self._since = frame, self.timing.clock()
         if self._reader is not None:
             if not self._reader.done():
                 self._reader.set_result(None)
@@ -136,6 +166,8 @@ class Inbox:
         self.dropped += 1
         for index, frame in enumerate(self._frames):
             if type(frame) is Audio:
+                if frame is self._timed:
+                    self._timed = None
                 del self._frames[index]
                 return True
         return False

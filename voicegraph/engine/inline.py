@@ -8,39 +8,48 @@ from time import perf_counter  # a synchronous call takes no time on a loop's cl
 from typing import Any
 
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
-from voicegraph.engine.timing import Meter
 from voicegraph.frames import Frame
 
 Fail = Callable[[Exception], None]
 
 
-class InlineFunction(Meter):
+class InlineFunction:
     """A handler that is a plain function: one frame or None for each frame."""
 
     def __init__(self, function: Callable[[Any], Any], outlet: Outlet, fail: Fail) -> None:
-        super().__init__()
         self.function = function
         self.outlet = outlet
         self.fail = fail
 
     def push(self, frame: Frame) -> Wait:
-        self.left -= 1
         try:
-            given = self.function(frame) if self.left else self._timed(frame)
+            given = self.function(frame)
             return None if given is None else self.outlet.send(given, frame)
         except Exception as error:  # noqa: BLE001 - a node's fault is its own: it must not reach the giver
             self.fail(error)
             return None
 
-    def _timed(self, frame: Frame) -> Any:
-        stands_for, began = self.sample(), perf_counter()
+    def push_measured(self, frame: Frame) -> Wait:
+        """The same, counted and timed."""
+        timing = self.outlet.timing
+        stands_for = timing.sampling.weigh(frame)
+        timing.items += stands_for
+        began = perf_counter()
         try:
-            return self.function(frame)
+            given = self.function(frame)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fail(error)
+            return None
         finally:
-            self.own += stands_for * (perf_counter() - began)
+            timing.own += stands_for * (perf_counter() - began)
+        try:
+            return None if given is None else self.outlet.send_measured(given, frame, stands_for)
+        except Exception as error:  # noqa: BLE001 - as above
+            self.fail(error)
+            return None
 
 
-class InlineGenerator(Meter):
+class InlineGenerator:
     """A handler that is a generator. When a taker is full it rests at its `yield`; frames that come then wait in line.
 
     begins: it may answer the caller directly, with a reply of its own. Then nobody waits for it: the caller's frames
@@ -50,7 +59,6 @@ class InlineGenerator(Meter):
     def __init__(
         self, function: Callable[[Any], Generator[Any, None, None]], outlet: Outlet, fail: Fail, *, begins: bool = False
     ) -> None:
-        super().__init__()
         self.function = function
         self.outlet = outlet
         self.fail = fail
@@ -58,25 +66,37 @@ class InlineGenerator(Meter):
         self._last: asyncio.Event | None = None  # set when the last frame that rests or waits is through
 
     def push(self, frame: Frame) -> Wait:
+        return self._push(frame, 0)
+
+    def push_measured(self, frame: Frame) -> Wait:
+        """The same, counted and timed."""
+        return self._push(frame, self.outlet.timing.sampling.weigh(frame))
+
+    def _push(self, frame: Frame, stands_for: int) -> Wait:
         before = self._last
-        wait = self._handle(frame) if before is None else None
+        wait = self._handle(frame, stands_for) if before is None else None
         if before is None and wait is None:
             return None
         mine = self._last = asyncio.Event()
-        work = self._in_line(before, wait, frame, mine)
+        work = self._in_line(before, wait, frame, mine, stands_for)
         if self.begins and not frame.turn:
             self.outlet.keep(work)
             return None
         return work
 
-    def _handle(self, frame: Frame) -> Wait:
+    def _handle(self, frame: Frame, stands_for: int) -> Wait:
         """Gives all that the handler makes of a frame, or all until a taker is full and then the rest, awaited."""
-        self.left -= 1
         cause = Answering(frame.born) if self.begins and not frame.turn else frame
-        made = self.function(frame) if self.left else self._timed(self.function(frame))
+        made = self.function(frame)
+        if stands_for:
+            self.outlet.timing.items += stands_for
+            made = self._timed(made, stands_for)
         try:
             for given in made:
-                wait = self.outlet.send(given, cause)
+                if stands_for:
+                    wait = self.outlet.send_measured(given, cause, stands_for)
+                else:
+                    wait = self.outlet.send(given, cause)
                 if wait is not None:
                     return self._rest(wait, made, cause)
                 if self.outlet.turns.void(cause):
@@ -85,9 +105,9 @@ class InlineGenerator(Meter):
             self.fail(error)
         return self.outlet.close(cause)
 
-    def _timed(self, made: Generator[Any, None, None]) -> Generator[Any, None, None]:
+    def _timed(self, made: Generator[Any, None, None], stands_for: int) -> Generator[Any, None, None]:
         """The same, timed. Who takes what it gives is not."""
-        stands_for, took = self.sample(), 0.0
+        took = 0.0
         try:
             while True:
                 began = perf_counter()
@@ -100,7 +120,7 @@ class InlineGenerator(Meter):
                 yield given
         finally:
             made.close()
-            self.own += stands_for * took
+            self.outlet.timing.own += stands_for * took
 
     async def _rest(self, wait: Awaitable[None], made: Generator[Any, None, None], cause: Cause) -> None:
         try:
@@ -115,11 +135,13 @@ class InlineGenerator(Meter):
             made.close()
         await done(self.outlet.close(cause))
 
-    async def _in_line(self, before: asyncio.Event | None, wait: Wait, frame: Frame, mine: asyncio.Event) -> None:
+    async def _in_line(
+        self, before: asyncio.Event | None, wait: Wait, frame: Frame, mine: asyncio.Event, stands_for: int
+    ) -> None:
         try:
             if before is not None:
                 await before.wait()
-                wait = None if self.outlet.turns.void(frame) else self._handle(frame)
+                wait = None if self.outlet.turns.void(frame) else self._handle(frame, stands_for)
             await done(wait)
         finally:
             mine.set()

@@ -89,8 +89,7 @@ class _Lane:
             self.host.failed(error, fatal=fatal)
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError from error  # it was told to let go, and this is how it did
-        wait = outlet.close(cause)
-        if wait is not None:
+        if type(cause) is Answering and (wait := outlet.close(cause)) is not None:
             await asyncio.shield(outlet.keep(wait))  # an interrupt that cancels us must not lose the end of the reply
 
     async def _let_go(self, worker: asyncio.Task[None] | None) -> None:
@@ -117,7 +116,7 @@ class FrameLane(_Lane):
         self.gate: Callable[[int], Awaitable[object] | None] | None = None
         self.fatal = False  # its fault ends the call
         self._helpers: dict[asyncio.Task[None], Cause] = {}
-        self._fewer = asyncio.Event()  # a helper has gone, or was left behind
+        self._fewer = asyncio.Event() if concurrency > 1 else None  # set when a helper has gone, or was left behind
         self._current: Cause | None = None
 
     def start(self, after: asyncio.Task[None] | None = None) -> None:
@@ -169,10 +168,8 @@ class FrameLane(_Lane):
                 self._current = None
 
     def _take(self, frame: Frame, cause: Cause) -> Coroutine[Any, Any, None]:
-        timing = self.host.outlet.timing
-        timing.taken_in += 1
-        if frame.turn > timing.settled and type(frame) not in ENDS:
-            timing.taken(frame)
+        if self.inbox.measured:
+            self.inbox.taken(frame)
         return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
 
     async def _delegate(self, frame: Frame, cause: Cause) -> None:
@@ -183,11 +180,12 @@ class FrameLane(_Lane):
 
     def _dismiss(self, task: asyncio.Task[None]) -> None:
         self._helpers.pop(task, None)
-        self._fewer.set()
+        if self._fewer is not None:
+            self._fewer.set()
 
     async def _at_most(self, count: int) -> None:
         """Waits until no more helpers than that are at work."""
-        while len(self._helpers) > count:
+        while self._fewer is not None and len(self._helpers) > count:
             self._fewer.clear()
             await self._fewer.wait()
 
@@ -267,12 +265,12 @@ class SourceLane(_Lane):
     def __init__(self, host: Host, bound: Work) -> None:
         super().__init__(host)
         self.bound = bound
-        self._giving: asyncio.Task[None] | None = None
+        self._begun = False
+        self._finishing = False
         self._cause = Answering(0.0, lasting=True)
 
     def start(self) -> None:
-        self._giving = self._run(self._handle(self.bound, (), self._cause, fatal=True))
-        self._worker = self._run(self._work(self._giving))
+        self._worker = self._run(self._work())
 
     def interrupt(self) -> None:
         """A source answers nobody, so it goes on, with a new turn if it speaks."""
@@ -281,12 +279,24 @@ class SourceLane(_Lane):
 
     def finish(self) -> None:
         """Asks for no more. What it has given goes its way, and then the end."""
-        if self._giving is not None:
-            self._giving.cancel()
+        if self._worker is not None and self._begun and not self._finishing:
+            self._worker.cancel()
+        self._finishing = True
 
-    async def _work(self, giving: asyncio.Task[None]) -> None:
-        await asyncio.wait([giving])
+    async def _work(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        self._begun = True
+        try:
+            if not self._finishing:
+                await self._handle(self.bound, (), self._cause, fatal=True)
+        except asyncio.CancelledError:
+            if not self._finishing or me.cancelling() > 1:
+                raise
+        if me.cancelling():
+            me.uncancel()  # that was only to stop the handler
         await done(self.host.outlet.close(self._cause))  # if it was asked to finish in the midst of a reply
+        self._finishing = True  # too late to be asked
         await done(self.host.source_done())
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from voicegraph.engine.outlet import CALL
 from voicegraph.frames import (
@@ -142,18 +141,6 @@ class Milestones:
         self._stop: _Told | None = None  # by the caller's silence
         self._cue: Cue | None = None
         self._text: _Told | None = None  # by what was recognised
-        self._handlers: dict[type[Frame], Callable[[str, Any], None]] = {
-            Audio: self._on_audio,
-            SpeechStarted: self._on_started,
-            SpeechStopped: self._on_stopped,
-            Transcript: self._on_transcript,
-            EndOfTurn: partial(self._on_cue, "end of turn judged"),
-            UserTurn: self._on_turn,
-            Commit: lambda node, commit: self.committed(commit),
-            Token: self._reaches(Milestone.TOKEN),
-            Sentence: self._reaches(Milestone.SENTENCE),
-            TTSAudio: self._reaches(Milestone.AUDIO),
-        }
 
     def answer(self, turn: int) -> float | None:
         """Seconds that the answer of this turn took; None if it is none, or not heard yet."""
@@ -164,9 +151,11 @@ class Milestones:
         return [times for _, times in sorted(self.turns.items()) if times.answer is not None]
 
     def given(self, node: str, frame: Frame) -> None:
-        handle = self._handlers.get(type(frame))
+        handle = self._HANDLERS.get(type(frame))
         if handle is not None:
-            handle(node, frame)
+            handle(self, node, frame)
+        elif type(frame) in self._REACHES:
+            self._turn(node, frame).reach(self._REACHES[type(frame)], node, self._clock())
 
     def played(self, turn: int, seconds: float) -> None:
         """The first report tells when the turn was first heard: so many seconds ago."""
@@ -213,11 +202,11 @@ class Milestones:
     def _on_started(self, node: str, started: SpeechStarted) -> None:
         self._stop = self._text = self._cue = None
 
-    def _on_cue(self, what: str, node: str, frame: Frame) -> None:
-        self._cue = Cue(node, what, self._clock())
+    def _on_judged(self, node: str, judged: EndOfTurn) -> None:
+        self._cue = Cue(node, "end of turn judged", self._clock())
 
     def _on_stopped(self, node: str, stopped: SpeechStopped) -> None:
-        self._on_cue(Milestone.PAUSE.value, node, stopped)
+        self._cue = Cue(node, Milestone.PAUSE.value, self._clock())
         self._stop = _Told(self._when(stopped.at), self._clock(), node)
         for times in self.turns.values():  # begun before the pause was noticed
             if times.speech_end is not None and times.heard is None and Milestone.PAUSE not in times.marks:
@@ -225,7 +214,7 @@ class Milestones:
 
     def _on_transcript(self, node: str, transcript: Transcript) -> None:
         if transcript.final:
-            self._on_cue(Milestone.TEXT.value, node, transcript)
+            self._cue = Cue(node, Milestone.TEXT.value, self._clock())
             self._text = _Told(self._when(transcript.end), self._clock(), node)
 
     def _when(self, position: float) -> float:
@@ -241,12 +230,6 @@ class Milestones:
         times = self._turn(node, turn)
         times.asked = turn.text
         times.reach(Milestone.TURN, node, self._clock())
-
-    def _reaches(self, milestone: Milestone) -> Callable[[str, Frame], None]:
-        def reach(node: str, frame: Frame) -> None:
-            self._turn(node, frame).reach(milestone, node, self._clock())
-
-        return reach
 
     def _turn(self, node: str, frame: Frame) -> TurnTimes:
         """The turn of this frame. A new one answers what the caller said, unless the call speaks of its own accord."""
@@ -271,3 +254,21 @@ class Milestones:
         for milestone, told in ((Milestone.PAUSE, self._stop), (Milestone.TEXT, self._text)):
             if told is not None:
                 times.reach(milestone, told.node, told.at)
+
+    def _on_commit(self, node: str, commit: Commit) -> None:
+        self.committed(commit)
+
+    _HANDLERS: ClassVar[Mapping[type[Frame], Callable[[Milestones, str, Any], None]]] = {
+        Audio: _on_audio,
+        SpeechStarted: _on_started,
+        SpeechStopped: _on_stopped,
+        Transcript: _on_transcript,
+        EndOfTurn: _on_judged,
+        UserTurn: _on_turn,
+        Commit: _on_commit,
+    }
+    _REACHES: ClassVar[Mapping[type[Frame], Milestone]] = {
+        Token: Milestone.TOKEN,
+        Sentence: Milestone.SENTENCE,
+        TTSAudio: Milestone.AUDIO,
+    }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-from voicegraph.engine.outlet import CALL, Cause, Outlet, Tap
-from voicegraph.engine.running import RunningNode, lay, reachable
+from voicegraph.engine.joining import lay, reachable
+from voicegraph.engine.outlet import CALL, Around, Cause, Outlet
+from voicegraph.engine.running import RunningNode
 from voicegraph.engine.timing import NodeTiming
-from voicegraph.engine.turns import Turns
 from voicegraph.frames import Sentence
 from voicegraph.graph.plan import Edge, Plan
 
@@ -21,20 +20,13 @@ def find_voice(plan: Plan) -> str | None:
 
 
 class Mouth:
-    """Of one call. voice: the node that it speaks through. edges: its own. run, begun: see `Outlet`."""
+    """Of one call. voice: the node that it speaks through. edges: its own."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        turns: Turns,
-        taps: Sequence[Tap],
-        run: Callable[[Awaitable[None]], asyncio.Task[None]],
-        begun: Tap,
-    ) -> None:
+    def __init__(self, plan: Plan, call: Around) -> None:
         self.voice = find_voice(plan)
         self.edges = [Edge(CALL, self.voice, Sentence)] if self.voice else []
-        self._turns = turns
-        self._outlet = Outlet(CALL, turns, NodeTiming(), taps, run, begun)
+        self._turns = call.turns
+        self._outlet = Outlet(CALL, NodeTiming(call.sampling), call)
 
     def join(self, nodes: Mapping[str, RunningNode]) -> None:
         """Leads it to the voice, which waits for the last words before it hands on the end of the call."""

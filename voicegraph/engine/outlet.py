@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec.structs import force_setattr
 
+from voicegraph.engine.timing import Every, NodeTiming, Sampling
 from voicegraph.engine.turns import Turns
 from voicegraph.frames import UNSTAMPED, End, Frame, ReplyEnd, UserTurn
 
 if TYPE_CHECKING:
-    from voicegraph.engine.timing import NodeTiming
+    from voicegraph.engine.milestones import Milestones
 
 Wait = Awaitable[None] | None
 Push = Callable[[Frame], Wait]
 Tap = Callable[[str, Frame], None]
+
+
+class Inlet(NamedTuple):
+    """The way into a node for one type of frame: as it is, and for frames that are measured."""
+
+    push: Push
+    measured: Push
 
 
 class Answering:
@@ -49,13 +57,18 @@ Cause = Frame | Answering
 
 
 class Route:
-    """Where one type of frame goes from a node. only: the one taker. turn: the newest turn in which one went there."""
+    """Where one type of frame goes from a node.
 
-    __slots__ = ("only", "pushes", "turn")
+    only: the one taker. measured: where those go that are measured, if not all are. turn: the newest turn in which a
+    frame went there.
+    """
 
-    def __init__(self, pushes: Sequence[Push]) -> None:
+    __slots__ = ("measured", "only", "pushes", "turn")
+
+    def __init__(self, pushes: Sequence[Push], measured: Sequence[Push] = ()) -> None:
         self.pushes = pushes
         self.only = pushes[0] if len(pushes) == 1 else None
+        self.measured = measured
         self.turn = 0
 
 
@@ -63,37 +76,47 @@ class GivenWrongly(TypeError):
     """A node gave what it may not give."""
 
 
+class Around(Protocol):
+    """What an outlet needs of its call. signals: where frames go that no wire carries."""
+
+    turns: Turns
+    taps: list[Tap]
+    turn_times: Milestones
+    signals: dict[type[Frame], Route]
+    sampling: Sampling
+
+    def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        """Does work that no node waits for."""
+        ...
+
+
 class Outlet:
     """The way out of one node: stamps what it gives and hands it to each taker.
 
-    run: starts work that nobody waits for, and returns its task. begun: told of the first frame of each type and turn.
+    ends, reply_ends: who takes the end of the call, and of a reply.
     """
 
     def __init__(
         self,
         node: str,
-        turns: Turns,
         timing: NodeTiming,
-        taps: Sequence[Tap],
-        run: Callable[[Awaitable[None]], asyncio.Task[None]],
-        begun: Tap = lambda node, frame: None,
+        around: Around,
     ) -> None:
         self.node = node
-        self.turns = turns
+        self.turns = around.turns
         self.timing = timing
-        timing.outlet = self
-        self.taps = taps
-        self.given = 0  # frames
-        self._run = run
-        self._begun = begun
+        self.taps = around.taps
+        self._around = around
+        self._every = Every()
         self._kept: dict[asyncio.Task[None], None] = {}
         self._sure: dict[asyncio.Task[None], None] = {}
         self.routes: dict[type[Frame], Route] = {}
-        self.end_routes: dict[type[Frame], Sequence[Push]] = {}
+        self.ends: Sequence[Push] = ()
+        self.reply_ends: Sequence[Push] = ()
 
     def send(self, frame: Frame, cause: Cause) -> Wait:
         """Gives a frame that the node made in answer to `cause`."""
-        route = self.routes.get(type(frame))
+        route = self.routes.get(type(frame)) or self._around.signals.get(type(frame))
         if route is None:
             raise GivenWrongly(
                 f"gave a {type(frame).__name__}, which is not in its annotations; add it to the handler's return type"
@@ -112,8 +135,9 @@ class Outlet:
             if turn != route.turn:
                 route.turn = turn
                 self.timing.gave(turn)
-                self._begun(self.node, frame)
-        self.given += 1
+                self._around.turn_times.given(self.node, frame)
+                if route.measured:
+                    return self.send_measured(frame, cause, 1)
         if self.taps:
             for tap in self.taps:
                 tap(self.node, frame)
@@ -125,17 +149,32 @@ class Outlet:
             return self.surely(wait)
         return wait
 
+    def send_measured(self, frame: Frame, cause: Cause, stands_for: int) -> Wait:
+        """The same, and it is measured. stands_for: so many frames, if it is sound."""
+        route = self.routes.get(type(frame))
+        if route is None or not route.measured:
+            return self.send(frame, cause)
+        sampling = self.timing.sampling
+        usual, before = (route.pushes, route.only, route.measured), sampling.stands_for
+        route.pushes, route.only, route.measured = route.measured, None, ()
+        sampling.stands_for = stands_for
+        try:
+            return self.send(frame, cause)
+        finally:
+            route.pushes, route.only, route.measured = usual
+            sampling.stands_for = before
+
     def send_end(self, end: Frame) -> Wait:
         """Hands an end marker to every node further down that can have had frames it closes."""
         if before := self._kept if isinstance(end, End) else self._sure:
             return self._behind([*before], lambda: self.send_end(end))
         if end.turn:
             self.timing.ended(end.turn)
-        return self._fan_out(self.end_routes.get(type(end), ()), end)
+        return self._fan_out(self.ends if isinstance(end, End) else self.reply_ends, end)
 
     def keep(self, work: Awaitable[None]) -> asyncio.Task[None]:
         """Goes on giving a reply while its giver does something else. The end of the call comes behind it."""
-        task = self._run(work)
+        task = self._around.keep(work)
         self._kept[task] = None
         task.add_done_callback(lambda task: self._kept.pop(task))
         return task
@@ -153,7 +192,9 @@ class Outlet:
 
     async def give(self, frame: Frame, cause: Cause) -> None:
         """Gives a frame, and waits until there is room for it."""
-        wait = self.send(frame, cause)
+        self._every.left -= 1
+        sampled = not self._every.left
+        wait = self.send_measured(frame, cause, self._every.next()) if sampled else self.send(frame, cause)
         if wait is not None:
             await self.room(wait)
 

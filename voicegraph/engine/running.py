@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import Any, Protocol
 
 from voicegraph.engine.handlers import Bound, Source, Work
@@ -13,14 +12,22 @@ from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
 from voicegraph.engine.lanes import FrameLane, Lane, LineLane, SourceLane, StreamLane
-from voicegraph.engine.milestones import CALLER_MILESTONES, Milestones
-from voicegraph.engine.outlet import Outlet, Push, Route, Tap, Wait, after, done
-from voicegraph.engine.timing import NodeTiming
+from voicegraph.engine.milestones import Milestones
+from voicegraph.engine.outlet import Inlet, Outlet, Push, Route, Tap, Wait, after, done
+from voicegraph.engine.timing import NodeTiming, Sampling
 from voicegraph.engine.turns import Turns
 from voicegraph.engine.turnstile import Turnstile
-from voicegraph.frames import Audio, Commit, End, Frame, Interrupt, Pause, ReplyEnd, Resume, TTSAudio
-from voicegraph.graph.plan import Edge, PlannedNode
+from voicegraph.frames import Audio, End, Frame, ReplyEnd, TTSAudio
+from voicegraph.graph.plan import PlannedNode
 from voicegraph.ports import Form, Handler, Style
+
+
+class Givers(Protocol):
+    """Knows the wires."""
+
+    def of(self, node: str, end: Frame) -> int:
+        """How many such end markers a node has to wait for."""
+        ...
 
 
 class Policy(Protocol):
@@ -30,6 +37,8 @@ class Policy(Protocol):
     heard: Heard
     taps: list[Tap]
     turn_times: Milestones
+    signals: dict[type[Frame], Route]
+    sampling: Sampling
 
     def recovers(self, node: str) -> bool: ...
     def listening(self, planned: PlannedNode, takes: Iterable[type[Frame]], *, live: bool) -> Work: ...
@@ -58,12 +67,12 @@ class RunningNode:
         self.kind = planned.kind
         self.instance = instance
         self.policy = policy
-        self.timing = NodeTiming(ends=self.kind.line)
-        self.outlet = Outlet(self.name, policy.turns, self.timing, policy.taps, policy.keep, policy.turn_times.given)
-        self.inlets: dict[type[Frame], Push] = {}
+        self.timing = NodeTiming(policy.sampling, ends=self.kind.line)
+        self.outlet = Outlet(self.name, self.timing, policy)
+        self.inlets: dict[type[Frame], Inlet] = {}
         self.lanes: list[FrameLane | StreamLane] = []
         self.source: SourceLane | None = None
-        self.givers: Callable[[Frame], int] = lambda end: 1
+        self.givers: Givers | None = None
         self.last_words: Callable[[], list[asyncio.Task[None]]] = list  # what the call itself says here and waits
         self.turnstile: Turnstile | None = None
         self.ended = 0  # the newest turn of which nothing more comes in
@@ -91,9 +100,9 @@ class RunningNode:
     def keep_replies_apart(self) -> None:
         """For a node where several givers of replies meet."""
         self.turnstile = turnstile = Turnstile(self.policy.turns)
-        for taken, push in self.inlets.items():
+        for taken, inlet in self.inlets.items():
             if taken.side == "reply":
-                self.inlets[taken] = turnstile.guard(push)
+                self.inlets[taken] = Inlet(*map(turnstile.guard, inlet))
 
     def stop(self) -> list[asyncio.Task[None]]:
         """Cancels all of the node's tasks, those that were left behind too, and returns them in a fixed order."""
@@ -117,7 +126,7 @@ class RunningNode:
         if self.policy.turns.void(end):
             return None
         self._arrived[end.turn] += 1
-        if self._arrived[end.turn] < self.givers(end):
+        if self.givers is not None and self._arrived[end.turn] < self.givers.of(self.name, end):
             return None
         del self._arrived[end.turn]
         if isinstance(end, End) and (words := self.last_words()):
@@ -140,7 +149,7 @@ class RunningNode:
         if lanes:
             return None
         inlet = self.inlets.get(type(end))
-        return after(inlet(end) if inlet else None, lambda: self._hand_on(end))
+        return after(inlet.measured(end) if inlet else None, lambda: self._hand_on(end))
 
     def lane_done(self, end: Frame) -> Wait:
         """A lane has worked through all that came before this end marker."""
@@ -181,7 +190,7 @@ class RunningNode:
     def _place_handlers(self) -> None:
         if self.kind.inline and not self.policy.recovers(self.name):
             for handler in self.kind.handlers:
-                self.inlets.update(dict.fromkeys(handler.takes, self._inline(handler).push))
+                self.inlets.update(dict.fromkeys(handler.takes, self._inline(handler)))
             return
         handlers = list(self.kind.handlers)
         if ears := self._ears():
@@ -205,7 +214,7 @@ class RunningNode:
         hears = any(Audio in each.takes for each in ears)
         return ears if hears and frame_by_frame and self.policy.recovers(self.name) else []
 
-    def _inline(self, handler: Handler) -> InlineFunction | InlineGenerator:
+    def _inline(self, handler: Handler) -> Inlet:
         bound = self._bind(handler)
         begins = bound.begins and any(taken.side == "caller" for taken in handler.takes)
         if handler.style is Style.GENERATOR:
@@ -216,15 +225,14 @@ class RunningNode:
             inline = InlineGenerator(_as_generator(bound.function), self.outlet, self.failed, begins=True)
         else:
             inline = InlineFunction(bound.function, self.outlet, self.failed)
-        self.timing.meters.append(inline)
-        return inline
+        return Inlet(inline.push, inline.push_measured)
 
     def _place_frame_lane(self, handlers: list[Handler]) -> None:
         bounds = {taken: self._work(handler) for handler in handlers for taken in handler.takes}
         inbox = self._inbox(bounds)
         if self.kind.line:
             self.lanes.append(LineLane(self, bounds, inbox))
-            self.inlets[TTSAudio] = self._on_the_books(self.inlets[TTSAudio])
+            self.inlets[TTSAudio] = Inlet(*map(self._on_the_books, self.inlets[TTSAudio]))
         else:
             self.lanes.append(FrameLane(self, bounds, inbox, self.kind.concurrency))
 
@@ -243,7 +251,7 @@ class RunningNode:
         bound = AUDIO_BOUND if Audio in takes else REPLY_BOUND
         replies = any(taken.side == "reply" or taken is ReplyEnd for taken in takes)
         inbox = Inbox(self.policy.turns, bound, self.timing, lossy=self._live, replies=replies)
-        self.inlets.update(dict.fromkeys(takes, inbox.push))
+        self.inlets.update(dict.fromkeys(takes, Inlet(inbox.push, inbox.push_measured)))
         return inbox
 
     def _bind(self, handler: Handler) -> Bound:
@@ -263,79 +271,3 @@ def _as_generator(function: Callable[[Any], Any]) -> Callable[[Any], Generator[A
             yield given
 
     return give
-
-
-def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy) -> None:
-    """Joins the nodes: after this every outlet knows where each type of frame goes, and where ends do."""
-    edges = tuple(edges)
-    signals: dict[type[Frame], list[Push]] = {
-        Interrupt: [policy.interrupt],
-        Commit: [policy.turn_times.committed, policy.commit],
-        Pause: [policy.pause],
-        Resume: [policy.resume],
-    }
-    for node in nodes.values():
-        if len({edge.giver for edge in edges if edge.taker == node.name and edge.frame.side == "reply"}) > 1:
-            node.keep_replies_apart()
-    for node in nodes.values():
-        clocks = {each: partial(policy.turn_times.given, node.name) for each in CALLER_MILESTONES}
-        lay(node.outlet, edges, nodes, clocks)
-        node.outlet.routes |= {signal: Route(pushes) for signal, pushes in signals.items()}
-        node.givers = _count_givers(edges, node, nodes, policy.turns)
-
-
-def lay(
-    outlet: Outlet, edges: Iterable[Edge], nodes: Mapping[str, RunningNode], clocks: Mapping[type[Frame], Push] = {}
-) -> None:
-    """Leads an outlet to the inlets of the nodes that take from it. clocks: take some frames before all others."""
-    out = [edge for edge in edges if edge.giver == outlet.node]
-    gives = {edge.frame for edge in out}
-    if outlet.node in nodes:
-        gives |= nodes[outlet.node].kind.gives  # what nobody takes goes nowhere, and is no mistake
-    for given in gives:
-        clock = [clocks[given]] if given in clocks else []
-        outlet.routes[given] = Route([*clock, *(nodes[e.taker].inlets[given] for e in out if e.frame is given)])
-    outlet.end_routes = {
-        ReplyEnd: [nodes[taker].arrive for taker in _takers(out, "reply")],
-        End: [nodes[taker].arrive for taker in _takers(out, None)],
-    }
-
-
-def _takers(edges: Iterable[Edge], side: str | None) -> list[str]:
-    """Names of the takers of these edges, each once, in their order."""
-    return list(dict.fromkeys(edge.taker for edge in edges if side in (None, edge.frame.side)))
-
-
-def _count_givers(
-    edges: Iterable[Edge], node: RunningNode, nodes: Mapping[str, RunningNode], turns: Turns
-) -> Callable[[Frame], int]:
-    """How many end markers a node has to wait for: one from each giver that the end can come through.
-
-    The end of the call comes through all of them, and from the node's own source. The end of a reply comes through
-    those that the reply's origin reaches.
-    """
-    replies = [edge for edge in edges if edge.frame.side == "reply"]
-    own_source = node.source is not None and not node.kind.line
-    for_call = len({edge.giver for edge in edges if edge.taker == node.name and edge.giver in nodes}) + own_source
-    by_origin: dict[str, int] = {}
-
-    def givers(end: Frame) -> int:
-        if isinstance(end, End):
-            return for_call
-        origin = turns.origin(end.turn)
-        if origin not in by_origin:
-            reached = reachable(replies, origin)
-            by_origin[origin] = len({e.giver for e in replies if e.taker == node.name and e.giver in reached})
-        return by_origin[origin]
-
-    return givers
-
-
-def reachable(edges: Iterable[Edge], start: str) -> set[str]:
-    """Names of the nodes that frames from `start` can come to along these edges, itself among them."""
-    edges = tuple(edges)
-    found, new = {start}, {start}
-    while new:
-        new = {edge.taker for edge in edges if edge.giver in new} - found
-        found |= new
-    return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
+from functools import cached_property
 from random import Random
 from typing import Any, TypeVar
 
@@ -16,24 +16,29 @@ from voicegraph.engine import offload
 from voicegraph.engine.ending import Ending
 from voicegraph.engine.handlers import Bound, Work
 from voicegraph.engine.heard import Heard
+from voicegraph.engine.joining import join, reachable
 from voicegraph.engine.lanes import LET_GO
 from voicegraph.engine.milestones import Milestones
 from voicegraph.engine.mouth import Mouth
-from voicegraph.engine.observers import Observer, guarded
-from voicegraph.engine.outlet import CALL, Cause, Tap
+from voicegraph.engine.observers import Observer, Observers
+from voicegraph.engine.outlet import CALL, Cause, Route
+from voicegraph.engine.patience import ENTERS_WITHIN, LEAVES_WITHIN, within
 from voicegraph.engine.phrases import Phrases
 from voicegraph.engine.recovery.breakers import Breakers
 from voicegraph.engine.recovery.recoveries import Recoveries
-from voicegraph.engine.running import RunningNode, join, reachable
+from voicegraph.engine.running import RunningNode
 from voicegraph.engine.silence import Silence
 from voicegraph.engine.tasks import Tasks
-from voicegraph.engine.timing import NodeTiming
+from voicegraph.engine.timing import NodeTiming, Sampling
 from voicegraph.engine.turns import Turns
 from voicegraph.errors import CallFailed, NotAnswered, ProviderError, VoicegraphError, raised_at
 from voicegraph.frames import End, Error, Frame, Recovery, ReplyEnd, Sentence
 from voicegraph.graph.plan import Plan, PlannedNode
 
 T = TypeVar("T")
+
+FAULTS = 100
+"""Faults that are kept: the first ones, which tell more than what came of them."""
 
 
 async def warm(plan: Plan) -> None:
@@ -64,25 +69,25 @@ class Session:
     ) -> None:
         self.plan = plan
         self.id = call_id
-        self.random = Random(seed)
+        self._seed = seed
         self.variables: dict[str, str] = {}
         self.turns = Turns(self._turn_opened)
         self.heard = Heard()
         self.turn_times = Milestones()
-        self.faults: deque[tuple[str, BaseException]] = deque(maxlen=100)
+        self.faults: list[tuple[str, BaseException]] = []
         self.began: float | None = None
         self.ended: float | None = None
-        self.taps: list[Tap] = []
-        self._observers: list[tuple[Observer, Tap]] = []
-        for observer in observers:
-            self.observe(observer)
+        self.sampling = Sampling()
+        self.signals: dict[type[Frame], Route] = {}
+        self._observers = Observers(observers)
+        self.taps = self._observers.taps
         self._ending = Ending(call_id, self.speaking, self._say_goodbye)
         self._paused = False
         work = {edge.taker for edge in plan.edges} | {name for name, node in plan.nodes.items() if node.kind.source}
         self._unended = work - {plan.line}
         self._line_hears = any(edge.taker == plan.line for edge in plan.edges)
         self._tasks = Tasks(call_id, self._gone_wrong, self.notice)
-        self._mouth = Mouth(plan, self.turns, self.taps, self.keep, self.turn_times.given)
+        self._mouth = Mouth(plan, self)
         self._edges = [*plan.edges, *self._mouth.edges]
         self._reaches: dict[str, set[str]] = {}
         instances = {name: planned.make() for name, planned in {**plan.nodes, **plan.standby}.items()}
@@ -112,6 +117,11 @@ class Session:
         if self._ending.failure is not None:
             raise self._ending.failure
 
+    @cached_property
+    def random(self) -> Random:
+        """The source of all randomness in the call. (It takes 2.5 kB, and most calls need none.)"""
+        return Random(self._seed)
+
     def timings(self) -> dict[str, NodeTiming]:
         """How long each node took so far."""
         for node in self.nodes.values():
@@ -120,17 +130,11 @@ class Session:
 
     def observe(self, observer: Observer) -> None:
         """From now on it sees the call, which may be under way."""
-        tap = guarded(observer.given)
-        self._observers.append((observer, tap))
-        self.taps.append(tap)
+        self._observers.add(observer)
 
     def unobserve(self, observer: Observer) -> None:
         """It has seen enough. Not to be called from within its own methods."""
-        for place, (each, tap) in enumerate(self._observers):
-            if each is observer:
-                del self._observers[place]
-                self.taps.remove(tap)
-                return
+        self._observers.remove(observer)
 
     # --- what nodes ask of their call (voicegraph.call.Call) ---------------------------------------------------------
 
@@ -164,8 +168,7 @@ class Session:
         self.heard.played(turn, seconds)
         self._silence.played(turn, seconds)
         self.turn_times.played(turn, seconds)
-        for observer, _ in self._observers:
-            guarded(observer.played)(turn, seconds)
+        self._observers.played(turn, seconds)
         self._ending.heard()
 
     @property
@@ -233,13 +236,15 @@ class Session:
 
     def failed(self, node: str, error: BaseException, *, fatal: bool, turn: int = 0) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
-        self.faults.append((node, error))
+        if len(self.faults) < FAULTS:
+            self.faults.append((node, error))
+        named = self.plan.named(node)
         if isinstance(error, ProviderError | NotAnswered):
             message = str(error)
-            logger.bind(fault=node).error("{}: {}", node, message)  # for programs that show it in another way
+            logger.bind(fault=node).error("{}: {}", named, message)  # for programs that show it in another way
         else:
             message = f"{type(error).__name__}: {error}"  # which may hold a caller's words
-            logger.error("{}: {} at {}", node, type(error).__name__, raised_at(error))
+            logger.error("{}: {} at {}", named, type(error).__name__, raised_at(error))
         fatal = fatal and not self._ending.over.is_set()
         self._silence.failed(turn, node)
         self.tell(Error(node=node, message=message, fatal=fatal, turn=turn))
@@ -251,8 +256,7 @@ class Session:
         if isinstance(frame, Recovery) and frame.step == "give_up":
             self._silence.given_up(frame.turn)
         self.turn_times.told(frame)
-        for tap in self.taps:
-            tap(frame.node, frame)
+        self._observers.tell(frame)
 
     def cannot_go_on(self, node: str) -> None:
         """Nobody can do the work of this node any more."""
@@ -331,7 +335,7 @@ class Session:
 
     async def _enter(self, node: RunningNode) -> None:
         try:
-            await node.instance.__aenter__()
+            await within(ENTERS_WITHIN, node.instance.__aenter__(), node.name, "was not ready")
         except VoicegraphError:
             raise
         except Exception as error:
@@ -339,7 +343,7 @@ class Session:
 
     async def _leave(self, name: str, instance: Any) -> None:
         try:
-            await instance.__aexit__(None, None, None)
+            await within(LEAVES_WITHIN, instance.__aexit__(None, None, None), name, "did not let go of the call")
         except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
             self.failed(name, error, fatal=False)
             if not self.recoveries.spares(name):

@@ -40,10 +40,8 @@ class FrameStream:
         frame = await self._next()
         if frame is None:
             raise StopAsyncIteration
-        timing = self._host.outlet.timing
-        timing.taken_in += 1
-        if frame.turn > timing.settled:
-            timing.taken(frame)
+        if self._inbox.measured:
+            self._inbox.taken(frame)
         if isinstance(self.cause, Answering):
             self.cause.born = frame.born
         return frame

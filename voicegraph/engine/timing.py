@@ -1,7 +1,8 @@
 """How long each node takes. Always on, so it must cost next to nothing.
 
-The clock is read where a turn begins and ends at a node, and where somebody really waits. Of what happens for each
-frame, only one in many is timed.
+Frames of sound are nearly all that a call moves, so of them one in `SAMPLE` is *measured*: whoever gives it hands it to
+other functions, which time and count what it passes and let it stand for the rest. The others pass no counter and no
+clock at all. Every frame of another type is measured, and of each turn the first of its sound.
 """
 
 from __future__ import annotations
@@ -10,42 +11,65 @@ import asyncio
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Protocol
 
-from voicegraph.frames import Frame
+from voicegraph.frames import Audio, Frame, TTSAudio
 
+SOUND = frozenset((Audio, TTSAudio))
+"""Types of frames of which not each is measured."""
+SAMPLE = 256
+"""Of so many of them, one is: of the caller's, one in five seconds."""
 KEEP = 10_000
 """Samples kept per node and figure; the oldest go first."""
 WAITING = 64
 """Frames of which it is remembered when they came in, while a node has not answered their turn."""
 
 
+class Sampling:
+    """Of one call. stands_for: for how many frames of sound the one stands that is just being measured."""
+
+    __slots__ = ("stands_for",)
+
+    def __init__(self) -> None:
+        self.stands_for = 1
+
+    def weigh(self, frame: Frame) -> int:
+        """For how many frames this one stands, which is measured."""
+        return self.stands_for if type(frame) in SOUND else 1
+
+
+class Every:
+    """Chooses which frames of sound are measured: the first, and then ever fewer, down to one in `SAMPLE`.
+
+    left: how many more frames to the next that is. `every.left -= 1; if not every.left: stands_for = every.next()`
+    """
+
+    __slots__ = ("_distance", "left")
+
+    def __init__(self) -> None:
+        self.left = self._distance = 1
+
+    def next(self) -> int:
+        """For how many frames this one stands."""
+        stands_for = self._distance
+        self.left = self._distance = min(2 * stands_for, SAMPLE)
+        return stands_for
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _samples() -> array[float]:
-    return array("d")
-
-
-def note(samples: array[float], seconds: float) -> None:
-    """One more sample."""
-    samples.append(seconds)
-    if len(samples) >= 2 * KEEP:
-        del samples[:KEEP]
-
-
-class Counts(Protocol):
-    """What counts the frames that a node gives."""
-
-    given: int
+_NONE = array("d")
 
 
 @dataclass(slots=True)
 class Spent:
-    """What a node did in some time. blocked: seconds in which it was held, as who takes its frames was full. starved:
-    seconds in which a handler waited for more of a turn. busy: seconds in which asynchronous handlers were at work,
-    these two included. own: seconds in its synchronous handlers, an estimate from samples.
+    """What a node did in some time.
+
+    items, given: frames handled and given; those of sound are estimated. blocked: seconds in which it was held, as who
+    takes its frames was full. starved: seconds in which a handler waited for more of a turn. busy: seconds in which
+    asynchronous handlers were at work, these two included. own: seconds in synchronous handlers; of those for sound,
+    an estimate.
     """
 
     items: int = 0
@@ -79,28 +103,29 @@ class TurnAtNode:
 class NodeTiming:
     """One node of one call. Times are in seconds of the loop's clock.
 
-    dropped: caller audio dropped because the node was behind. errors: exceptions that left it. queue: how long frames
-    waited to be taken: those of a turn up to the node's first output, and one in many of the others. first: from the
-    call of an asynchronous handler to the first frame that it gives. total: the same to its end, waiting for room
-    included. turns: by number. settled: turns up to this one have had their first output. ends: it is the line, with
-    which all replies end.
+    items to own: see `Spent`. dropped: caller audio dropped because the node was behind. errors: exceptions that left
+    it. queue: how long measured frames waited to be taken. first: from the call of an asynchronous handler to the first
+    frame that it gives. total: the same to its end, waiting for room included. turns: by number. settled: turns up to
+    this one have had their first output. ends: it is the line, with which all replies end.
     """
 
-    def __init__(self, *, ends: bool = False, clock: Callable[[], float] = _now) -> None:
+    def __init__(
+        self, sampling: Sampling | None = None, *, ends: bool = False, clock: Callable[[], float] = _now
+    ) -> None:
         self.clock = clock
-        self.taken_in = 0  # by asynchronous handlers
+        self.sampling = sampling or Sampling()
+        self.items = 0
+        self.given = 0
+        self.own = 0.0
         self.dropped = 0
         self.errors = 0
         self.blocked = 0.0
         self.starved = 0.0
         self.busy = 0.0
-        self.queue = _samples()
-        self.first = _samples()
-        self.total = _samples()
+        self._samples: dict[str, array[float]] = {}
         self.turns: dict[int, TurnAtNode] = {}
         self.settled = 0
-        self.meters: list[Meter] = []
-        self.outlet: Counts | None = None
+        self.measures = 0  # the next call of an asynchronous handler is timed, and stands for so many
         self._ends = ends
         self._arrived: list[tuple[Frame, float]] = []
         self._fed = (0, 0.0, 0.0)  # the newest input: its turn, when it came in, and when it was taken
@@ -108,24 +133,25 @@ class NodeTiming:
         self._before = Spent()
 
     @property
-    def items(self) -> int:
-        """Frames handled."""
-        return self.taken_in + sum(meter.items for meter in self.meters)
+    def queue(self) -> array[float]:
+        return self._samples.get("queue", _NONE)
 
     @property
-    def given(self) -> int:
-        """Frames given."""
-        return self.outlet.given if self.outlet else 0
+    def first(self) -> array[float]:
+        return self._samples.get("first", _NONE)
 
     @property
-    def own(self) -> float:
-        """Seconds in synchronous handlers: an estimate from samples."""
-        return sum(meter.own for meter in self.meters)
+    def total(self) -> array[float]:
+        return self._samples.get("total", _NONE)
 
     @property
     def spent(self) -> Spent:
         """In all, so far."""
         return Spent(self.items, self.given, self.blocked, self.starved, self.busy, self.own)
+
+    def gives(self, frame: Frame) -> None:
+        """A measured frame is given."""
+        self.given += self.sampling.weigh(frame)
 
     def came(self, frame: Frame) -> None:
         """A frame comes in, of a turn to which the node has given nothing yet."""
@@ -140,7 +166,7 @@ class NodeTiming:
                 came = at
                 del self._arrived[: index + 1]
                 break
-        note(self.queue, now - came)
+        self.waited(now - came)
         self._fed = frame.turn, came, now
         turn = self._turn(frame.turn)
         if turn.taken is None:
@@ -167,45 +193,26 @@ class NodeTiming:
                 spent = self.spent
                 at.spent, self._before = spent.since(self._before), spent
 
-    def took(self, began: float, first: float | None, ended: float) -> None:
+    def took(self, began: float, first: float | None, ended: float, stands_for: int = 1) -> None:
         """One call of an asynchronous handler, in loop time."""
-        self.busy += ended - began
+        self.busy += stands_for * (ended - began)
         if first is not None:
-            self.first.append(first - began)
-        self.total.append(ended - began)
-        if len(self.total) >= 2 * KEEP:
-            del self.total[:KEEP], self.first[:-KEEP]
+            self._note("first", first - began)
+        self._note("total", ended - began)
+
+    def waited(self, seconds: float) -> None:
+        """A frame did, until it was taken."""
+        self._note("queue", seconds)
+
+    def _note(self, figure: str, seconds: float) -> None:
+        if (samples := self._samples.get(figure)) is None:
+            samples = self._samples[figure] = array("d")
+        samples.append(seconds)
+        if len(samples) >= 2 * KEEP:
+            del samples[:KEEP]
 
     def _turn(self, turn: int) -> TurnAtNode:
         if turn not in self.turns:
             self.turns[turn] = TurnAtNode()
             self._open.append(turn)
         return self.turns[turn]
-
-
-SAMPLE = 64
-"""Of so many calls of a synchronous handler one is timed."""
-
-
-class Meter:
-    """Counts the calls of one synchronous handler, and times one in so many: the first, then ever fewer of them.
-
-    left: calls up to the next that is timed. own: seconds in all of them, estimated.
-    """
-
-    def __init__(self) -> None:
-        self.left = 1
-        self.own = 0.0
-        self._every = 1
-        self._counted = 0
-
-    @property
-    def items(self) -> int:
-        return self._counted + self._every - self.left
-
-    def sample(self) -> int:
-        """Begins a call that is timed. Returns how many it stands for."""
-        stands_for = self._every
-        self._counted += stands_for
-        self.left = self._every = min(2 * stands_for, SAMPLE)
-        return stands_for

@@ -9,6 +9,7 @@ from voicegraph.graph.formats import Converters
 from voicegraph.graph.model import Graph, Node
 from voicegraph.graph.plan import Edge, Plan, PlannedNode, Watchdog
 from voicegraph.graph.recovery import SPEECHES
+from voicegraph.graph.source import Span
 from voicegraph.tools.field import tool_fields
 
 
@@ -39,10 +40,21 @@ def compile_plan(graph: Graph) -> Plan:
 def _planned(graph: Graph, names: set[str]) -> dict[str, PlannedNode]:
     """Those nodes, in the order of the file."""
     return {
-        name: PlannedNode(name, node.kind, node.config, node.recover, cache=node.written.cache is not None)
+        name: PlannedNode(
+            name,
+            node.kind,
+            node.config,
+            node.recover,
+            cache=node.written.cache is not None,
+            place=_place(node.written.use.span),
+        )
         for name, node in graph.nodes.items()
         if name in names
     }
+
+
+def _place(span: Span) -> str:
+    return f"{span.source.name}:{span.line}:{span.column}"
 
 
 def _phrases(nodes: Collection[Node], watchdog: Watchdog) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ class Watchdog:
 class PlannedNode:
     """One node of the graph: its type, and its configuration as it was validated.
 
-    cache: of a voice: the sound of every sentence is kept, and replayed when it is to be said again.
+    cache: of a voice: the sound of every sentence is kept, and replayed when it is to be said again. place: where it
+    stands, such as `graphs/cloud.yaml:24:10`; empty for one that is in no file.
     """
 
     name: str
@@ -73,6 +74,7 @@ class PlannedNode:
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     recover: Recover | None = None
     cache: bool = False
+    place: str = field(default="", compare=False)
 
     def make(self) -> Any:
         """A fresh instance, for one call."""
@@ -110,3 +112,8 @@ class Plan:
     standby_edges: tuple[Edge, ...] = ()
     phrases: tuple[str, ...] = ()
     watchdog: Watchdog = Watchdog()
+
+    def named(self, node: str) -> str:
+        """A node's name behind its place in the file, for who is to mend something there."""
+        planned = self.nodes.get(node) or self.standby.get(node)
+        return f"{planned.place}: {node}" if planned is not None and planned.place else node
