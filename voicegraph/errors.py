@@ -111,3 +111,12 @@ def raised_at(error: BaseException) -> str:
 
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "an unknown place"
+
+
+def as_failure(node: str, error: BaseException) -> VoicegraphError:
+    """What ends a call: our own errors say what to do, others are told with the node they came from."""
+    if isinstance(error, VoicegraphError):
+        return error
+    failure = CallFailed(node, f"{type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure

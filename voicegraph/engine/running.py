@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from typing import Any, Protocol
 
 from voicegraph.engine.handlers import Bound, Source, Work
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.inbox import AUDIO_BOUND, REPLY_BOUND, Inbox
 from voicegraph.engine.inline import InlineFunction, InlineGenerator
-from voicegraph.engine.lanes import FrameLane, Lane, LineLane, SourceLane, StreamLane
+from voicegraph.engine.lanes import LET_GO, FrameLane, Lane, LineLane, SourceLane, StreamLane
 from voicegraph.engine.milestones import Milestones
 from voicegraph.engine.outlet import Inlet, Outlet, Push, Route, Tap, Wait, after, done
 from voicegraph.engine.timing import NodeTiming, Sampling
@@ -184,6 +184,25 @@ class RunningNode:
 
     def notice(self, text: str) -> None:
         self.policy.notice(self.name, text)
+
+    def attempt(self, function: Callable[..., Any], *args: Any) -> None:
+        """Calls a function of the node's own that is no handler. Its fault is the node's, its waiting is nobody's."""
+        try:
+            result = function(*args)
+        except Exception as error:  # noqa: BLE001 - see above
+            self.failed(error)
+            return
+        if asyncio.iscoroutine(result):
+            self.policy.keep(self._attempt_rest(result))
+
+    async def _attempt_rest(self, rest: Coroutine[Any, Any, Any]) -> None:
+        slow = asyncio.get_running_loop().call_later(LET_GO, self.notice, "takes long to tidy up after an interrupt")
+        try:
+            await rest
+        except Exception as error:  # noqa: BLE001 - see above
+            self.failed(error)
+        finally:
+            slow.cancel()
 
     # --- putting the handlers in place -------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import cached_property
 from random import Random
@@ -17,7 +17,6 @@ from voicegraph.engine.ending import Ending
 from voicegraph.engine.handlers import Bound, Work
 from voicegraph.engine.heard import Heard
 from voicegraph.engine.joining import join, reachable
-from voicegraph.engine.lanes import LET_GO
 from voicegraph.engine.milestones import Milestones
 from voicegraph.engine.mouth import Mouth
 from voicegraph.engine.observers import Observer, Observers
@@ -31,7 +30,7 @@ from voicegraph.engine.silence import Silence
 from voicegraph.engine.tasks import Tasks
 from voicegraph.engine.timing import NodeTiming, Sampling
 from voicegraph.engine.turns import Turns
-from voicegraph.errors import CallFailed, NotAnswered, ProviderError, VoicegraphError, raised_at
+from voicegraph.errors import CallFailed, NotAnswered, ProviderError, VoicegraphError, as_failure, raised_at
 from voicegraph.frames import End, Error, Frame, Recovery, ReplyEnd, Sentence
 from voicegraph.graph.plan import Plan, PlannedNode
 
@@ -198,7 +197,7 @@ class Session:
         self._silence.interrupted()
         self._ending.called_off()
         if self._line is not None:
-            self._attempt(self._line, self._line.instance.clear)  # its last word on what was heard comes from this
+            self._line.attempt(self._line.instance.clear)  # its last word on what was heard comes from this
         given_up = self.heard.interrupt(self.turns.outlives)
         self.turn_times.interrupted(turn for turn in given_up if not self.turns.outlives(turn))
         self.resume(frame)
@@ -210,7 +209,7 @@ class Session:
             for node in upwards:
                 for instance in self.recoveries.used(node.name) if node.name in worked else ():
                     if hasattr(instance, "interrupted"):
-                        self._attempt(node, instance.interrupted, self.reply(turn))
+                        node.attempt(instance.interrupted, self.reply(turn))
 
     def commit(self, frame: Frame) -> None:
         """The caller's turn is truly over."""
@@ -223,7 +222,7 @@ class Session:
             return
         if hasattr(self._line.instance, "pause"):
             self._paused = True
-            self._attempt(self._line, self._line.instance.pause)
+            self._line.attempt(self._line.instance.pause)
         else:
             self.notice(self._line.name, "cannot pause: it speaks on until the interrupt")
 
@@ -232,7 +231,7 @@ class Session:
         if self._line is not None and self._paused:
             self._silence.begun()
             self._paused = False
-            self._attempt(self._line, self._line.instance.resume)
+            self._line.attempt(self._line.instance.resume)
 
     def failed(self, node: str, error: BaseException, *, fatal: bool, turn: int = 0) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
@@ -249,7 +248,7 @@ class Session:
         self._silence.failed(turn, node)
         self.tell(Error(node=node, message=message, fatal=fatal, turn=turn))
         if fatal:
-            self._ending.fail(_as_failure(node, error), goodbye=node != self.plan.line)
+            self._ending.fail(as_failure(node, error), goodbye=node != self.plan.line)
 
     def tell(self, frame: Error | Recovery) -> None:
         """Something happened to a node that is no frame of its own."""
@@ -339,7 +338,7 @@ class Session:
         except VoicegraphError:
             raise
         except Exception as error:
-            raise _as_failure(node.name, error) from error
+            raise as_failure(node.name, error) from error
 
     async def _leave(self, name: str, instance: Any) -> None:
         try:
@@ -347,7 +346,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - the other nodes must be left too; it is raised when they are
             self.failed(name, error, fatal=False)
             if not self.recoveries.spares(name):
-                self._ending.fail(_as_failure(name, error))
+                self._ending.fail(as_failure(name, error))
 
     def _say_goodbye(self) -> bool:
         """The last words of a call that cannot go on. False: there is nothing to say, or nobody who could say it."""
@@ -379,25 +378,6 @@ class Session:
             line.failed(error, fatal=True)
         self._ending.over.set()
 
-    def _attempt(self, node: RunningNode, function: Callable[..., Any], *args: Any) -> None:
-        """Calls a node's own function; its fault is the node's, and its waiting is nobody's."""
-        try:
-            result = function(*args)
-        except Exception as error:  # noqa: BLE001 - see above
-            node.failed(error)
-            return
-        if asyncio.iscoroutine(result):
-            self.keep(self._attempt_rest(node, result))
-
-    async def _attempt_rest(self, node: RunningNode, rest: Coroutine[Any, Any, Any]) -> None:
-        slow = asyncio.get_running_loop().call_later(LET_GO, node.notice, "takes long to tidy up after an interrupt")
-        try:
-            await rest
-        except Exception as error:  # noqa: BLE001 - see above
-            node.failed(error)
-        finally:
-            slow.cancel()
-
     def keep(self, work: Awaitable[None], *, grace: float = 0.0) -> asyncio.Task[None]:
         """Runs something beside the nodes. The session owns the task and ends it with the call."""
         return self._tasks.keep(work, grace=grace)
@@ -414,12 +394,3 @@ class Session:
         self._ending.stop()
         working = [task for node in self.nodes.values() for task in node.stop()]
         await self._tasks.stop([*working, *self.recoveries.tasks()])
-
-
-def _as_failure(node: str, error: BaseException) -> VoicegraphError:
-    """What ends the call: our own errors say what to do, others are told with the node they came from."""
-    if isinstance(error, VoicegraphError):
-        return error
-    failure = CallFailed(node, f"{type(error).__name__}: {error}")
-    failure.__cause__ = error
-    return failure

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rich.table import Table
 from rich.text import Text
 
+from voicegraph.frames import Audio, Frame, TTSAudio
 from voicegraph.ports import Form
 
 if TYPE_CHECKING:  # so that commands which only want a table do not load the engine
@@ -61,9 +62,15 @@ def node_table(plan: Plan, timings: Mapping[str, NodeTiming]) -> Table:
         kind = plan.nodes[name].kind
         first, total = (timing.first, timing.total) if is_timed(kind) else ((), ())
         times = (percentile(first, 0.5), percentile(first, 0.95), percentile(total, 0.5))
-        counts = (f"{timing.items:,}", f"{timing.given:,}")
+        counts = (_count(timing.items, kind.takes), _count(timing.given, kind.gives))
         table.add_row(name, Text(kind.name, "dim"), *counts, *map(milliseconds, times), *trouble.cells(timing))
     return table
+
+
+def _count(frames: int, types: Collection[type[Frame]]) -> str:
+    """How many frames of these types; `~` before it where sound is among them, which is counted in samples."""
+    sampled = Audio in types or TTSAudio in types
+    return f"~{frames:,}" if frames and sampled else f"{frames:,}"
 
 
 class Counts(Protocol):
