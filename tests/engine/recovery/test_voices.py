@@ -141,6 +141,20 @@ def test_without_anybody_the_reply_is_given_up_and_the_call_goes_on() -> None:
     assert heard(done, 3)
 
 
+def test_of_two_voices_that_fail_once_each_the_first_goes_on() -> None:
+    """The second has spoken since the first failed: the first may be well again, and mostly is."""
+    done = ask(voices({"kind": "error"}, backup={"faults": [{"kind": "die", "after": "700ms"}]}))
+    assert [to for _, step, to in steps(done) if step == "fallback"] == ["backup", "tts"]
+    assert twice(heard(done)) <= 3
+
+
+def test_voices_that_always_die_are_given_up_after_a_while() -> None:
+    dying = [{"kind": "die", "after": "200ms", "count": 100}]
+    done = ask(voices(*dying, backup={"faults": dying}))
+    assert "give_up" in [step for _, step, _ in steps(done)]
+    assert len([step for _, step, _ in steps(done) if step == "fallback"]) <= 8
+
+
 def test_an_interrupt_stops_whoever_is_at_work() -> None:
     plan = voices({"kind": "hang"}, policy=replace(POLICY, timeout=60.0, hedge=30.0), kind=StreamingVoice)
     done = ask(plan, "one two three", "four five six", seconds=3.0)

@@ -18,6 +18,8 @@ BACK_OFF = 0.1
 """Seconds before the first retry, half of them by chance; twice as long before each of the next."""
 LAST_HOPE = 3.0
 """Seconds that a stand-in has at least behind which there is nobody else, if it has no `timeout` of its own."""
+RELAPSES = 3
+"""Times in one request that those who failed are asked anew, when one has failed that had done some of the work."""
 GIVE_UPS = 3
 """Replies in a row for which nothing helped, after which the call cannot go on."""
 
@@ -75,6 +77,7 @@ class Request:
         self._alarm = Alarm()
         self._running: list[Attempt[Reader]] = []
         self._failed: set[str] = set()  # names of candidates
+        self._relapses = 0
         self._hedged = False
         self._first: float | None = None
 
@@ -171,6 +174,9 @@ class Request:
     def _drop(self, attempt: Attempt[Reader], error: BaseException) -> None:
         attempt.stop()
         self._running.remove(attempt)
+        if attempt.outputs and self._relapses < RELAPSES:
+            self._relapses += 1
+            self._failed.clear()
         self._failed.add(attempt.candidate.name)
         if not self._running:
             self._resume.broke_off()
