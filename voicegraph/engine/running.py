@@ -179,7 +179,6 @@ class RunningNode:
     # --- what the outlet and the lanes report ------------------------------------------------------------------------
 
     def failed(self, error: BaseException, *, fatal: bool = False) -> None:
-        self.timing.errors += 1
         self.policy.failed(self.name, error, fatal=fatal)
 
     def notice(self, text: str) -> None:

@@ -235,6 +235,8 @@ class Session:
 
     def failed(self, node: str, error: BaseException, *, fatal: bool, turn: int = 0) -> None:
         """A handler raised: told to the observers and the log; the call goes on unless it cannot."""
+        if node in self.nodes:
+            self.nodes[node].timing.errors += 1
         if len(self.faults) < FAULTS:
             self.faults.append((node, error))
         named = self.plan.named(node)
