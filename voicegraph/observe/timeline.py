@@ -16,17 +16,13 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A node of the graph. use: its type. converter: put there for the audio formats. standby: for another's failure.
-
-    line: the file's line that declares it, from 1; 0 if there is none.
-    """
+    """A node of the graph. use: its type. converter: made for the audio formats. standby: for when another fails."""
 
     name: str
     use: str
     kind: str = "asynchronous"  # or "inline", "source"
     converter: bool = False
     standby: bool = False
-    line: int = 0
 
 
 class Part(Struct, frozen=True, kw_only=True):
