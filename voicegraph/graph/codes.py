@@ -86,6 +86,8 @@ Code = Literal[
     "other-words",
     "not-as-expected",
     "not-virtual",
+    # observe/bench/budgets.py: what `voicegraph bench` measured
+    "broken-budget",
     # diagnostics.py
     "too-many",
 ]

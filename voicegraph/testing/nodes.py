@@ -27,7 +27,7 @@ def run_node(
     over them. Raises CallFailed, caused by what the node raised, or by an ExceptionGroup when that was more than one;
     ValueError for a line, and for a frame that the node does not take.
     """
-    kind = node_type(target)
+    kind = node_type(target).with_settings(with_ or {})
     _check(kind, frames)
     plan = Plan(
         name=kind.name,

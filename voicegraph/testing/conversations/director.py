@@ -56,11 +56,13 @@ class CallEnded(StepFailed):
 class Director:
     """Directs one call. An observer of its session, too: when a scripted brain is to be asked, tells it what to say.
 
-    spoken: what was said and heard of a turn so far. hung_up: the caller ended the call.
+    spoken: what was said and heard of a turn so far. checks: whether the agent has to say what its steps say; else they
+    only wait for it. hung_up: the caller ended the call.
     """
 
-    def __init__(self, case: Case, record: Record, spoken: Callable[[int], Spoken]) -> None:
+    def __init__(self, case: Case, record: Record, spoken: Callable[[int], Spoken], *, checks: bool = True) -> None:
         self.case = case
+        self._checks = checks
         self.hung_up = False
         self._record = record
         self._spoken = spoken
@@ -197,7 +199,8 @@ class Director:
         await self._until(lambda: len(begun) > self._claimed, step, self._nothing_said)
         self._reply, self._new_reply = [*begun][self._claimed], False
         self._claimed += 1
-        self._unchecked.append((step, self._reply))
+        if self._checks:
+            self._unchecked.append((step, self._reply))
 
     async def _agent_audio(self, step: AgentAudio) -> None:
         def heard() -> float:

@@ -31,8 +31,11 @@ DEADLINE = 30.0
 BEGIN = "begin with `graph:` and `tests:`"
 
 
-def read_suite(path: str | Path) -> Suite:
-    """Reads and checks a test file. Raises GraphError, which holds every mistake in it and in its graph."""
+def read_suite(path: str | Path, sets: Sequence[str] = ()) -> Suite:
+    """Reads and checks a test file. Raises GraphError, which holds every mistake in it and in its graph.
+
+    sets: more changes to its graph, behind those in the file.
+    """
     reading = Reading(Report())
     try:
         source = read_source(Path(path), str(path))
@@ -43,7 +46,7 @@ def read_suite(path: str | Path) -> Suite:
         if tree is not None:
             reading.report.add(_no_test_file(tree))
         raise GraphError(reading.report.sorted)
-    return _suite(tree, reading)
+    return _suite(tree, reading, sets)
 
 
 def _is_graph(tree: Map) -> bool:
@@ -59,7 +62,7 @@ def _no_test_file(tree: Tree) -> Diagnostic:
     return Diagnostic("wrong-shape", "this is a graph, not a test of one", tree.span.source.start, hint)
 
 
-def _suite(tree: Map, reading: Reading) -> Suite:
+def _suite(tree: Map, reading: Reading, more: Sequence[str]) -> Suite:
     report = reading.report
     reading.known(tree, KEYS, "a test file has no")
     version = tree.values.get("version")
@@ -73,7 +76,7 @@ def _suite(tree: Map, reading: Reading) -> Suite:
     seed = reading.value(tree.values.get("seed"), "seed", shapes.whole)
     tests = reading.needed(tree, "tests", "the file", start, "write `tests: [{name: ..., steps: [...]}]`")
     cases = _cases(tests, reading)
-    plan = _load(graph, sets, report) if graph else None
+    plan = _load(graph, (*sets, *more), report) if graph else None
     if graph is not None and plan is not None:
         _check_nodes([*real, *reading.nodes], plan, report)
         plan = _stand_in(plan, graph, [word for word in real if word.text in _nodes(plan)], settings, reading)
