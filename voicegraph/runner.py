@@ -13,7 +13,24 @@ import typer
 from typer.core import TyperGroup
 
 from voicegraph import __version__
-from voicegraph.commands import bench, call, check, emulate, graph, models, new, nodes, run, serve, terminal, test, warm
+from voicegraph.commands import (
+    bench,
+    call,
+    check,
+    emulate,
+    graph,
+    models,
+    new,
+    nodes,
+    run,
+    serve,
+    tap,
+    terminal,
+    test,
+    top,
+    trace,
+    warm,
+)
 from voicegraph.errors import VoicegraphError
 
 
@@ -63,8 +80,11 @@ app.command()(graph.schema)
 app.command()(nodes.nodes)
 app.command("test")(test.conversations)
 app.command()(serve.serve)
+app.command()(top.top)
+app.command()(tap.tap)
 app.command()(warm.warm)
 app.command()(bench.bench)
+app.command()(trace.trace)
 app.command()(emulate.emulate)
 app.add_typer(models.app)
 app.add_typer(new.app)

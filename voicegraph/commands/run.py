@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from voicegraph.commands.emulating import (
     ScriptOption,
     emulating,
 )
+from voicegraph.commands.exporting import OtelOption, SpansOption, WordsOption
 from voicegraph.commands.placing import Places
 from voicegraph.errors import VoicegraphError
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from voicegraph.engine.session import Session
     from voicegraph.graph import Plan
     from voicegraph.observe.conversation import Conversation
+    from voicegraph.observe.exporting import Exports
     from voicegraph.observe.recording import Recording
     from voicegraph.phrases import PhraseStore
 
@@ -42,6 +45,9 @@ InOption = Annotated[
 RecordOption = Annotated[
     Path | None,
     typer.Option("--record", metavar="DIR", help="Keep sound and words of both sides there: WAV and JSON Lines."),
+]
+TraceOption = Annotated[
+    Path | None, typer.Option("--trace", metavar="FILE", help="Write the times of every node and turn: see `trace`.")
 ]
 FastOption = Annotated[bool, typer.Option("--fast", help="Do not sit through silences: a jumping clock.")]
 
@@ -59,10 +65,19 @@ def run(
     script: ScriptOption = None,
     faults: FaultsOption = None,
     record: RecordOption = None,
+    trace: TraceOption = None,
+    spans: SpansOption = None,
+    otel: OtelOption = False,
+    words: WordsOption = False,
 ) -> None:
     """Runs a call on a graph and shows the conversation as it happens."""
     from voicegraph.commands.opening import open_plan, phrase_store, pull_models
 
+    if trace is not None:
+        from voicegraph.observe import traces
+
+        traces.prepare(trace)
+    exports = _exports(spans, otel=otel, words=words)
     with emulating(emulate, Emulation(backend, script, faults, offline)):
         plan = open_plan(graph, set or (), input, output)
         pull_models(plan, offline=offline)
@@ -76,6 +91,10 @@ def run(
             call.report()
         finally:
             call.tell_output()
+            if trace is not None:
+                call.write_trace(trace, graph, words=words)
+            if exports is not None:
+                call.export(exports)
 
 
 class _Call:
@@ -89,6 +108,8 @@ class _Call:
         self.recording = _recording(plan, record, lambda turn: self._session().reply(turn)) if record else None
         self.seen: tuple[Session, Conversation] | None = None
         self.output: str | None = plan.nodes[plan.line].config.get("output") if plan.line else None
+        self._began = 0.0
+        self._failed = False
         self._written_before = _written(self.output)
 
     def run(self, *, fast: bool) -> None:
@@ -101,6 +122,7 @@ class _Call:
             with asyncio.Runner(loop_factory=JumpingLoop if fast else None) as runner:
                 runner.run(self._run())
         except VoicegraphError as error:
+            self._failed = True
             raise self.places.told(error, self.seen[0].faults if self.seen else ()) from error
 
     async def _run(self) -> None:
@@ -121,6 +143,7 @@ class _Call:
                 observers.append(await stack.enter_async_context(self.recording))
             session = Session(self.plan, seed=self.seed, observers=tuple(observers), phrases=self.phrases)
             self.seen = session, conversation
+            self._began = time.time()
             with conversation, terminal.faults_are_shown():
                 await session.run()
 
@@ -149,6 +172,39 @@ class _Call:
             terminal.notice(f"\nwrote {self.output}", style="")
         if self.recording and self.seen:
             terminal.notice(f"recorded {self.recording.wav} and {self.recording.transcript}", style="")
+
+    def write_trace(self, file: Path, graph: Path, *, words: bool) -> None:
+        """The times of the call as far as it came. words: what was said, too."""
+        import msgspec
+
+        from voicegraph.observe.call_times import timeline
+        from voicegraph.observe.traces import write
+
+        if self.seen is None:
+            return
+        found = timeline(self._session(), words=words)
+        write(msgspec.structs.replace(found, file=str(graph), began=self._began), file)
+        terminal.notice(f"traced to {file}: `voicegraph trace {file} --open` shows it", style="")
+
+    def export(self, exports: Exports) -> None:
+        """The call's spans, as far as it came."""
+        from voicegraph.observe.call_spans import export
+
+        exporting = exports.start()
+        if self.seen is not None and exporting is not None:
+            export(exporting, self._session(), self._began, failed=self._failed, words=exports.words)
+            exporting.finish()
+
+
+def _exports(spans: Path | None, *, otel: bool, words: bool) -> Exports | None:
+    """Where spans go, if they are asked for. Raises VoicegraphError for what cannot be."""
+    if spans is None and not otel:
+        return None
+    from voicegraph.observe.exporting import Exports
+
+    exports = Exports(spans, otel, words)
+    exports.check()
+    return exports
 
 
 def _recording(plan: Plan, folder: Path, reply: Callable[[int], Reply]) -> Recording:
