@@ -19,6 +19,7 @@ LAYERS = [
     {"graph"},
     {"engine"},
     {"phrases", "testing", "providers", "processors", "transports", "observe", "serve", "caller"},
+    {"pipecat", "pipecat_services"},
     {"emulators"},
     {"commands", "runner", "__main__"},
 ]

@@ -47,6 +47,7 @@ _MARK = "__voicegraph_node__"
 _registry: dict[str, NodeType] = {}
 
 T = TypeVar("T")
+Narrow = Callable[["NodeType", Mapping[str, Any]], "NodeType"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ class NodeType:
     concurrency: how many frames its asynchronous handlers may work on at once. line: it is the call's line.
     live: of a line, that its caller does not wait: audio that a node has no room for is dropped. False for a caller who
     can be made to wait, such as a file.
+    narrow: tells what the node is with some settings, where its ports or what it needs depend on them. install: the
+    command that brings `packages`, where it is not the extra's.
     """
 
     name: str
@@ -71,6 +74,12 @@ class NodeType:
     concurrency: int = 1
     line: bool = False
     live: bool = True
+    narrow: Narrow | None = None
+    install: str = ""
+
+    def with_settings(self, settings: Mapping[str, Any]) -> NodeType:
+        """What the node is with these settings. They may be wrong: that is told when it is configured."""
+        return self.narrow(self, settings) if self.narrow else self
 
     @property
     def doc(self) -> str:
@@ -145,6 +154,7 @@ def node(
     concurrency: int = 1,
     line: bool = False,
     live: bool = True,
+    narrow: Narrow | None = None,
 ) -> Callable[[T], T]:
     """Registers a function or class as the node type `name`, for `use: name` in a graph file.
 
@@ -155,7 +165,7 @@ def node(
     def register(target: T) -> T:
         made = _define(name, target)
         handlers = _read_handlers(name, made)
-        kind = NodeType(name, made, handlers, extra, packages, env, env_unless, concurrency, line, live)
+        kind = NodeType(name, made, handlers, extra, packages, env, env_unless, concurrency, line, live, narrow)
         _check_concurrency(kind)
         if line:
             _check_line(kind)

@@ -11,6 +11,8 @@ from voicegraph.processors import openai_chat as openai_chat
 from voicegraph.processors import openai_responses as openai_responses
 from voicegraph.processors import openai_stt as openai_stt
 from voicegraph.processors import openai_tts as openai_tts
+from voicegraph.processors import pipecat_ends as pipecat_ends
+from voicegraph.processors import pipecat_processor as pipecat_processor
 from voicegraph.processors import piper as piper
 from voicegraph.processors import resample as resample
 from voicegraph.processors import rules as rules

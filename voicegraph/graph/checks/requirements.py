@@ -53,6 +53,8 @@ def check_converters(nodes: Mapping[str, Node], edges: tuple[Edge, ...], report:
 
 
 def _install(kind: NodeType, missing: tuple[str, ...]) -> str:
+    if kind.install:
+        return kind.install
     return f'pip install "voicegraph[{kind.extra}]"' if kind.extra else f"pip install {' '.join(missing)}"
 
 

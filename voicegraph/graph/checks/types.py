@@ -5,6 +5,7 @@ from __future__ import annotations
 from voicegraph.errors import UnknownNodeType, VoicegraphError
 from voicegraph.graph.diagnostics import Note, Report
 from voicegraph.graph.model import GraphFile, Word
+from voicegraph.graph.tree import plain_data
 from voicegraph.graph.wording import near, quote
 from voicegraph.node import NodeType, lookup
 
@@ -24,8 +25,12 @@ def find_types(file: GraphFile, report: Report, *, imported: bool) -> dict[str, 
         unknown = looked_up[use.text]
         if isinstance(unknown, UnknownNodeType) and (imported or near(use.text, [unknown.near or ""], 0.85)):
             report.error("unknown-node-type", f"no node type {quote(use.text)}", use.span, _hint(use, unknown))
-    found = ((name, looked_up.get(node.use.text)) for name, node in file.nodes.items())
-    return {name: kind for name, kind in found if isinstance(kind, NodeType)}
+    found = ((node, looked_up.get(node.use.text)) for node in file.nodes.values())
+    return {
+        node.name.text: kind.with_settings(plain_data(node.config) if node.config else {})
+        for node, kind in found
+        if isinstance(kind, NodeType)
+    }
 
 
 def _look_up(use: Word, report: Report) -> NodeType | UnknownNodeType | None:

@@ -1,0 +1,1 @@
+"""Graphs inside pipecat pipelines, run by pipecat."""
