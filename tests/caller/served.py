@@ -34,6 +34,7 @@ class Server:
     forms: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     signatures: list[str] = field(default_factory=list[str])
     starts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def webhook(self) -> str:
@@ -62,6 +63,7 @@ class Server:
             message = json.loads(each.data)
             if message["event"] == "start":
                 self.starts.append(message["start"])
+                self.called.set()
             if not await agent.take(message):
                 break
         await socket.close()

@@ -165,7 +165,7 @@ def test_a_call_with_a_fault(tmp_path: Path) -> None:
 
 def test_a_benchmark_against_emulators(tmp_path: Path) -> None:
     graph, sound = graph_file(tmp_path, ASKS), sound_file(tmp_path)
-    result = voicegraph("bench", graph, "--in", sound, "--fast", "--runs", "1", "--emulate")
+    result = voicegraph("bench", graph, "--in", sound, "--fast", "--turns", "1", "--emulate")
     assert result.exit_code == 0, result.output
     assert "end of speech to answer" in result.stdout
 

@@ -47,7 +47,7 @@ def test_in_a_call(tmp_path: Path, graph: Path) -> None:
     assert fault.endswith(REFUSAL)
 
 
-@pytest.mark.parametrize("command", [("run",), ("bench", "--runs", "1")])
+@pytest.mark.parametrize("command", [("run",), ("bench", "--turns", "1")])
 def test_before_it(tmp_path: Path, graph: Path, command: tuple[str, ...]) -> None:
     warmed = ("--set", "nodes.brain.with.warmed=true")
     result = voicegraph(*command, graph, "--in", sound_file(tmp_path), "--fast", *warmed)

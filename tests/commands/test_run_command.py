@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -174,21 +173,3 @@ def test_a_call_without_a_word_says_so(tmp_path: Path) -> None:
     result = voicegraph("run", graph, "--in", sound, "--fast", "--set", "nodes.stt.with.script=[]")
     assert result.exit_code == 0, result.output
     assert "nothing was said" in result.stderr
-
-
-def test_bench_measures_and_writes(tmp_path: Path) -> None:
-    graph = graph_file(tmp_path, GRAPH + "budgets: {answer: 10s}\n")
-    figures = tmp_path / "figures.json"
-    result = voicegraph("bench", graph, "--in", sound_file(tmp_path), "--fast", "--runs", "3", "--json", figures)
-    assert result.exit_code == 0, result.output
-    assert "end of speech to answer" in result.stdout
-    assert "kept" in result.stdout
-    data = json.loads(figures.read_text())
-    assert (data["runs"], data["answer"]["samples"], data["nodes"]["tts"]["items"]) == (3, 3, 3)
-
-
-def test_bench_names_the_broken_budget(tmp_path: Path) -> None:
-    graph = graph_file(tmp_path, GRAPH + "budgets: {answer: 1ms, barge_in: 10s}\n")
-    result = voicegraph("bench", graph, "--in", sound_file(tmp_path), "--fast", "--runs", "1")
-    assert result.exit_code == 1
-    assert "breaks its budget for answer" in result.stderr

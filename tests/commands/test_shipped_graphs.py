@@ -38,7 +38,7 @@ def test_hello_is_a_conversation_with_an_interruption(tmp_path: Path, monkeypatc
 
 def test_hello_keeps_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    result = voicegraph("bench", "graphs/hello.yaml", "--fast", "--runs", "2")
+    result = voicegraph("bench", "graphs/hello.yaml", "--fast", "--turns", "4")
     assert result.exit_code == 0, result.output
     assert result.stdout.count("kept") == 2
 

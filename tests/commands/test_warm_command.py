@@ -96,7 +96,7 @@ def test_what_is_there_is_not_rendered_again(tmp_path: Path) -> None:
     assert "2 cached, 2 rendered" in changed.stderr
 
 
-@pytest.mark.parametrize("command", [("run",), ("bench", "--runs", "1")], ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [("run",), ("bench", "--turns", "1")], ids=lambda command: command[0])
 def test_a_call_says_what_was_rendered_ahead_with_every_voice_down(tmp_path: Path, command: tuple[str, ...]) -> None:
     graph, sound = graph_file(tmp_path, GRAPH), sound_file(tmp_path)
     voicegraph("warm", graph)

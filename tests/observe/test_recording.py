@@ -175,6 +175,28 @@ def test_a_disk_that_fails_ends_no_call(tmp_path: Path) -> None:
     assert (tmp_path / "agent.wav").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_disk_that_takes_no_sound_may_still_take_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+
+    def private(path: Path) -> Any:
+        opened.append(Path("/dev/full").open("r+b") if path.suffix == ".wav" else path.open("w+b"))  # noqa: SIM115 - what is tested closes them
+        return opened[-1]
+
+    monkeypatch.setattr("voicegraph.observe.files._private", private)
+    plan = plan_of(tmp_path)
+
+    async def call() -> None:
+        async with Recording(tmp_path / "call", plan, lambda turn: session.reply(turn)) as recording:
+            session = Session(plan, observers=(recording,))
+            await session.run()
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(call())
+    assert [line["text"] for line in transcript(tmp_path)[1:] if line.get("over")] == ["one two three four five six"]
+    assert [file.closed for file in opened] == [True, True]
+
+
 def test_a_place_that_cannot_be_written_is_told_before(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(VoicegraphError, match="cannot keep recordings in"):

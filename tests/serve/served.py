@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.serve import wire
 from voicegraph.graph import Plan, compile_plan, loads
+from voicegraph.observe.exporting import Exports
 from voicegraph.phrases import in_memory
 from voicegraph.serve.app import App
 from voicegraph.serve.limits import Limits
@@ -77,6 +78,7 @@ def serving(
     limits: Limits | None = None,
     record: Path | None = None,
     asgi: Callable[[App], Any] | None = None,
+    exports: Exports | None = None,
 ) -> Generator[Service]:
     """asgi: what is served in the app's place, such as one that it is mounted in."""
     ready = threading.Event()
@@ -86,6 +88,7 @@ def serving(
         record=record,
         phrases=in_memory(),
         warmed=lambda failure: ready.set(),
+        exports=exports,
     )
     listener = listen(HOST, 0)
     server = Server(configuration(asgi(app) if asgi else app, app.limits))

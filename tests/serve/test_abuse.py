@@ -33,6 +33,18 @@ async def flood(call: ClientConnection) -> None:
             await call.send(bytes(2))
 
 
+async def pings(call: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        for _ in range(200):
+            await call.ping()
+
+
+async def parts(call: ClientConnection) -> None:
+    """One message that never ends."""
+    with suppress(ConnectionClosed):
+        await call.send([b"\x00"] * 200)
+
+
 async def nothing(call: ClientConnection) -> None: ...
 
 
@@ -48,6 +60,8 @@ MISDEEDS: list[tuple[Misdeed, int, str]] = [
     (oversize, 1009, "oversize"),
     (far_oversize, 1009, "oversize"),
     (flood, 1008, "flood"),
+    (pings, 1008, "flood"),
+    (parts, 1008, "flood"),
     (nothing, 1008, "silent"),
     (not_utf8, 1007, "malformed"),
     (wrong_message, 1007, "malformed"),
@@ -91,9 +105,12 @@ def test_a_slow_reader_ends_its_call() -> None:
         ("/elsewhere", {}, 404, "wrong-path"),
         ("/wire", {}, 404, "wrong-path"),
         ("/wire/media", {"Origin": "https://evil.example"}, 403, "origin"),
+        ("/wire/media", {"X-Break": "1"}, 500, "failed"),
     ],
 )
-def test_handshakes_that_are_refused(path: str, headers: dict[str, str], status: int, why: str) -> None:
+def test_handshakes_that_are_refused(
+    path: str, headers: dict[str, str], status: int, why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     async def knock() -> None:
         with pytest.raises(InvalidStatus) as caught:
             await server.dial(path, additional_headers=headers)
@@ -103,6 +120,7 @@ def test_handshakes_that_are_refused(path: str, headers: dict[str, str], status:
     with serving() as server:
         asyncio.run(knock())
         assert server.count("voicegraph_refused_total", why=why) == 1
+    assert "secret" not in capfd.readouterr().err
 
 
 def test_requests_that_are_refused() -> None:
@@ -124,6 +142,32 @@ def test_a_request_that_does_not_come(begun: bytes) -> None:
         answer = _answer(peer)
         assert answer.startswith(b"HTTP/1.1 408 ") if b"\r\n\r\n" in begun else not answer
         assert _silent(server) == 1
+
+
+def test_what_is_no_request_is_counted_and_fills_no_log(capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(limits=STRICT) as server, socket.create_connection((HOST, server.port), 20) as peer:
+        peer.sendall(b"\x16\x03\x01\x02\x00\r\n\r\n")
+        assert _answer(peer).startswith(b"HTTP/1.1 400 ")
+        assert server.count("voicegraph_refused_total", why="malformed") == 1
+    assert "Invalid HTTP" not in capfd.readouterr().err
+
+
+def test_a_second_request_that_does_not_come() -> None:
+    with serving(limits=STRICT) as server, socket.create_connection((HOST, server.port), 20) as peer:
+        peer.sendall(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"ok\n"):
+            answer += _answer(peer)
+        peer.sendall(b"GET /hea")
+        assert _answer(peer) == b""
+        assert _silent(server) == 1
+
+
+def test_a_page_that_refuses_is_counted_and_keeps_no_place() -> None:
+    with serving(limits=Limits(max_calls=1, drain=0.1)) as server:
+        assert server.ask("/wire", "POST", b"signed=no").status == 403
+        assert server.count("voicegraph_refused_total", why="signature") == 1
+        assert server.ask("/wire", "POST", b"").text == "come "
 
 
 def _answer(peer: socket.socket) -> bytes:

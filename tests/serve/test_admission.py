@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voicegraph.serve.admission import COMES_WITHIN, Admission, LoopLag
 from voicegraph.serve.limits import Limits
+from voicegraph.testing.virtual import run_virtual
 
 
 class Desk:
@@ -26,6 +29,43 @@ def test_nobody_before_the_start_and_nobody_new_at_the_end() -> None:
     admission.closed = "draining"
     assert (admission.refusal(), admission.enter()) == ("draining", "draining")
     assert admission.on == 0
+
+
+def test_who_was_told_to_come_may_come_while_the_server_drains() -> None:
+    desk = Desk()
+    desk.admission.expect()
+    desk.admission.closed = "draining"
+    assert desk.admission.refusal() == "draining"
+    assert desk.admission.enter() is None
+    assert desk.admission.enter() == "draining"
+    desk.admission.expect()
+    desk.admission.shut()
+    assert desk.admission.enter() == "draining"
+
+
+def test_draining_waits_for_who_is_on_and_for_who_is_expected() -> None:
+    async def drain() -> list[float]:
+        now = asyncio.get_running_loop().time
+        admission, empty = Admission(Limits(), lambda: 0.0, now), list[float]()
+        admission.closed = None
+
+        async def wait() -> None:
+            await admission.empty()
+            empty.append(now())
+
+        await wait()
+        admission.expect()  # and never comes
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(1)
+        admission.enter()
+        await asyncio.sleep(30)
+        admission.leave()
+        await waiting
+        admission.expect()
+        await wait()
+        return empty
+
+    assert run_virtual(drain()) == [pytest.approx(at, abs=0.01) for at in (0.0, 31.0, 31.0 + COMES_WITHIN)]
 
 
 def test_a_late_loop_takes_nobody_who_was_not_told_to_come() -> None:

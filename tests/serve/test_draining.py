@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,16 +59,21 @@ def command(folder: Path, *options: str, ready: int = 1, code: int = 0) -> Gener
             running.terminate()
 
 
+async def ask(process: Process, path: str) -> bytes:
+    """The body of what it answers."""
+    reader, writer = await asyncio.open_connection(HOST, process.port)
+    writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
+    said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return said.partition(b"\r\n\r\n")[2]
+
+
 async def ask_until(process: Process, answer: bytes) -> None:
     """Asks whether it is ready until it answers so."""
     async with asyncio.timeout(20):
-        said = b""
-        while answer not in said:
-            reader, writer = await asyncio.open_connection(HOST, process.port)
-            writer.write(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
-            said = await reader.read()
-            writer.close()
-            await writer.wait_closed()
+        while answer not in await ask(process, "/ready"):
+            pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -86,6 +92,38 @@ def test_a_call_that_is_on_goes_on_and_no_new_one_is_taken(tmp_path: Path, numbe
             assert call.close_reason == "done"
 
     with command(tmp_path) as process:
+        asyncio.run(talk(process))
+
+
+def test_who_was_told_to_come_is_waited_for_and_taken(tmp_path: Path) -> None:
+    async def talk(process: Process) -> None:
+        reader, writer = await asyncio.open_connection(HOST, process.port)
+        writer.write(b"POST /wire HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+        assert b"come" in await reader.read()
+        writer.close()
+        process.tell(signal.SIGTERM)
+        await ask_until(process, b'"why":"draining"')
+        async with process.dial() as call:
+            await seconds_of_sound(call, 0.1)
+            await call.send("bye")
+            await call.wait_closed()
+            assert call.close_reason == "done"
+
+    with command(tmp_path) as process:
+        asyncio.run(talk(process))
+
+
+def test_nobody_waits_behind_a_ctrl_c(tmp_path: Path) -> None:
+    async def talk(process: Process) -> None:
+        async with process.dial() as call:
+            await seconds_of_sound(call, 0.1)
+            process.tell(signal.SIGTERM)
+            await ask_until(process, b'"why":"draining"')
+            process.tell(signal.SIGINT)
+            await until_closed(call)
+            assert call.close_code == 1012
+
+    with command(tmp_path, "--drain", "10m") as process:
         asyncio.run(talk(process))
 
 
@@ -120,6 +158,20 @@ def test_several_processes_count_together_and_end_together(tmp_path: Path) -> No
             assert (one.close_reason, two.close_reason) == ("done", "done")
 
     with command(tmp_path, "--workers", "2", ready=2) as process:
+        asyncio.run(talk(process))
+
+
+def test_whoever_is_asked_knows_the_calls_of_all_processes(tmp_path: Path) -> None:
+    async def talk(process: Process) -> None:
+        async with AsyncExitStack() as stack:
+            for _ in range(10):
+                await stack.enter_async_context(process.dial())
+            for _ in range(4):
+                told = json.loads(await ask(process, "/calls"))
+                assert (len(told["calls"]), told["max_calls"]) == (10, 200)
+            process.tell(signal.SIGTERM)
+
+    with command(tmp_path, "--workers", "2", "--drain", "10ms", ready=2) as process:
         asyncio.run(talk(process))
 
 

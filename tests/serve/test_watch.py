@@ -37,9 +37,9 @@ class Watched:
         self.write(self.graph, "extends: base.yaml\n")
         self.write(self.code, self.node("old"))
         self.told: list[VoicegraphError] = []
-        with noting_files() as files:
+        with noting_files() as self.files:
             self.app = App(self.load(), phrases=in_memory())
-        self.watch = Watch(files, self.load, self.told.append)
+        self.watch = Watch(self.files, self.load, self.told.append)
 
     def node(self, says: str) -> str:
         return NODE.replace("NAME", self.name).format(says)
@@ -113,6 +113,40 @@ def test_mistakes_change_nothing_and_are_told_once(tmp_path: Path) -> None:
         watched.write(watched.graph, "extends: base.yaml\n")
         watched.write(watched.code, watched.node("mended"))
         assert says(await watched.look()) == "mended"
+
+    asyncio.run(watch())
+
+
+def test_a_fault_of_a_nodes_own_ends_neither_calls_nor_the_watch(tmp_path: Path) -> None:
+    async def watch() -> None:
+        watched = Watched(tmp_path)
+        old = watched.app.edition
+        watched.write(watched.code, watched.node("cold") + "    def warm(self): raise OSError('no such model')\n")
+        await watched.look()
+        assert watched.app.edition is old
+        (error,) = watched.told
+        assert str(error).startswith("OSError: no such model at ")
+        watched.write(watched.code, watched.node("mended"))
+        assert says(await watched.look()) == "mended"
+
+    asyncio.run(watch())
+
+
+def test_what_is_written_while_files_are_read_is_read_next(tmp_path: Path) -> None:
+    async def watch() -> None:
+        watched = Watched(tmp_path)
+        load = watched.load
+
+        def load_slowly() -> Plan:
+            plan = load()
+            if greeting(plan) == "Hi.":
+                watched.write(watched.graph, "extends: base.yaml\nnodes: {line: {with: {greeting: Hello again.}}}\n")
+            return plan
+
+        watched.watch = Watch(watched.files, load_slowly, watched.told.append)
+        watched.write(watched.graph, "extends: base.yaml\nnodes: {line: {with: {greeting: Hi.}}}\n")
+        assert greeting(await watched.look()) == "Hi."
+        assert greeting(await watched.look()) == "Hello again."
 
     asyncio.run(watch())
 

@@ -26,15 +26,20 @@ class WireCall:
         return (
             Page(self.path, self._answer, methods=("POST",), invites=True),
             Page("/broken", self._broken),
-            Socket(f"{self.path}/media", lambda asked: "origin" if "origin" in asked.headers else None),
+            Socket(f"{self.path}/media", self._refuse),
         )
 
     def attach(self, connection: Connection) -> None:
         self._connection = connection
 
+    def _refuse(self, request: Request) -> str | None:
+        if "x-break" in request.headers:
+            raise ValueError("a secret of the caller")
+        return "origin" if "origin" in request.headers else None
+
     async def _answer(self, request: Request, room: bool) -> Answer:
         if request.form.get("signed") == "no":
-            return Answer(403)
+            return Answer(403, refused="signature")
         return Answer(body=f"{'come' if room else 'busy'} {request.form.get('name', '')}".encode())
 
     async def _broken(self, request: Request, room: bool) -> Answer:

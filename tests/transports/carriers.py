@@ -7,7 +7,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from tests.transports.quiet_call import QuietCall
 from voicegraph.call import give_call
@@ -27,7 +27,8 @@ Message = dict[str, Any]
 class Memory:
     """A connection whose other end is a carrier. Each message takes `delay` there, and again back.
 
-    sent: (loop time at which it was handed over, message). closed: how we closed it.
+    sent: (loop time at which it was handed over, message). closed: how we closed it. waits: nothing can be sent without
+    waiting, as on some web servers.
     """
 
     path, peer = "/media", "192.0.2.1:1"
@@ -38,6 +39,7 @@ class Memory:
         self.delay = delay
         self.sent: list[tuple[float, Message]] = []
         self.closed: tuple[int, str] | None = None
+        self.waits = False
         self.arrives: Callable[[Message], None] = lambda message: None
         self._inbox: asyncio.Queue[str | bytes | Closed] = asyncio.Queue()
         self._stalled_until = 0.0
@@ -59,11 +61,21 @@ class Memory:
         await self._open.wait()
         if self.closed:
             raise Closed(*self.closed)
+        self._hand_over(message)
+
+    def _hand_over(self, message: str | bytes) -> None:
         assert isinstance(message, str), "carriers take text only"
         said = json.loads(message)
         self.sent.append((self.now, said))
         at = self._stalled_until = max(self.now + self.delay, self._stalled_until)
         asyncio.get_running_loop().call_at(at, self.arrives, said)
+
+    def send_now(self, *messages: str | bytes) -> bool:
+        if self.waits or self.closed or not self._open.is_set():
+            return False
+        for message in messages:
+            self._hand_over(message)
+        return True
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self.closed = self.closed or (code, reason)
@@ -101,6 +113,7 @@ class TwilioSide:
     """
 
     KIND: type[Any] = TwilioCall
+    second = RATE  # bytes of sound
     flushed_marks_return = True
     silence = b"\xff"
 
@@ -160,7 +173,7 @@ class TwilioSide:
                 self.gaps.append(now - self._ends)
             at = max(now, self._ends)
             self.heard.append((at, what))
-            self._ends = at + len(what) / RATE
+            self._ends = at + len(what) / self.second
         elif kind == "mark":
             handle = asyncio.get_running_loop().call_at(max(now, self._ends), self._echo, what)
             self.marks.append((what, handle))
@@ -168,7 +181,7 @@ class TwilioSide:
             self._flush(now)
 
     def _flush(self, now: float) -> None:
-        cut = [(at, codes[: max(0, round((now - at) * RATE))]) for at, codes in self.heard]
+        cut = [(at, codes[: max(0, round((now - at) * self.second))]) for at, codes in self.heard]
         self.heard = [(at, codes) for at, codes in cut if codes]
         self._ends = now
         names = [name for name, handle in self.marks if not handle.cancelled() and handle.when() > now]
@@ -188,11 +201,11 @@ class TwilioSide:
         return b"".join(codes for _, codes in self.heard)
 
     def heard_by(self, when: float) -> bytes:
-        return b"".join(codes[: max(0, round((when - at) * RATE))] for at, codes in self.heard if at < when)
+        return b"".join(codes[: max(0, round((when - at) * self.second))] for at, codes in self.heard if at < when)
 
 
 class TelnyxSide(TwilioSide):
-    KIND = TelnyxCall
+    KIND: type[Any] = TelnyxCall
     encoding = "PCMU"
 
     def start(self, **variables: str) -> Message:
@@ -225,7 +238,7 @@ class TelnyxSide(TwilioSide):
 
 
 class PlivoSide(TwilioSide):
-    KIND = PlivoCall
+    KIND: type[Any] = PlivoCall
     flushed_marks_return = False
 
     def start(self, **variables: str) -> Message:
@@ -302,7 +315,7 @@ class Phone:
         self._begin = begin
         self.listening: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Phone:
+    async def __aenter__(self) -> Self:
         await self.line.__aenter__()
         self.listening = asyncio.create_task(self._listen())
         if self._begin:
@@ -322,13 +335,22 @@ class Phone:
         async for frame in self.line.listen():
             self.frames.append(frame)
 
-    async def say(self, pcm: bytes, turn: int = 1, *, must: bool = False, every: float = 0.02, text: str = "") -> None:
+    async def say(
+        self,
+        pcm: bytes,
+        turn: int = 1,
+        *,
+        must: bool = False,
+        every: float = 0.02,
+        text: str = "",
+        rate: int = RATE,
+    ) -> None:
         """The agent says this, in pieces of so many seconds."""
-        size = 2 * round(every * RATE)
+        size = 2 * round(every * rate)
         for start in range(0, len(pcm), size):
             word = text if start == 0 else ""
             await self.line.play(
-                TTSAudio(pcm[start : start + size], rate=RATE, turn=turn, interruptible=not must, text=word)
+                TTSAudio(pcm[start : start + size], rate=rate, turn=turn, interruptible=not must, text=word)
             )
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.transports.page import REPORT, Peer
+from tests.transports.page import ECHO, REPORT, Peer
 from voicegraph.call import Reply
 from voicegraph.engine.observers import Observer
 from voicegraph.engine.session import Session
 from voicegraph.errors import CallFailed
-from voicegraph.frames import Frame, TTSAudio
+from voicegraph.frames import Frame, Token, TTSAudio, UserTurn
 from voicegraph.graph import Plan, compile_plan, loads
+from voicegraph.node import node
 from voicegraph.testing import run_virtual
-from voicegraph.transports.browser import AHEAD, SILENT, UNREAD
+from voicegraph.transports.browser import AHEAD, ALIVE, SILENT, UNHEARD, UNREAD
 
 RATE = 16_000
 ANSWER = "On Saturdays we are open from nine in the morning until noon, and the phone is answered until six."
@@ -61,9 +62,9 @@ def plan_of(*, interrupt: str = "", more: str = "", speculate: str = "false") ->
     return compile_plan(loads(GRAPH.format(answer=ANSWER, interrupt=interrupt, more=more, speculate=speculate)))
 
 
-def call(peer: Peer, act: Callable[[Peer], Awaitable[None]], **changes: str) -> Session:
+def call(peer: Peer, act: Callable[[Peer], Awaitable[None]], *, plan: Plan | None = None, **changes: str) -> Session:
     """A call with this page, as the server makes it. Returns the session when it is over."""
-    plan = plan_of(**changes)
+    plan = plan or plan_of(**changes)
 
     async def run() -> Session:
         late = Late()
@@ -150,12 +151,36 @@ def test_the_graph_and_the_time_of_each_answer_are_shown() -> None:
     ends = [share["end"] for share in first["shares"]]
     assert [share["start"] for share in first["shares"]] == [0.0, *ends[:-1]]
     assert ends[-1] == pytest.approx(first["seconds"])
-    by_what = {share["what"]: share["node"] for share in first["shares"]}
-    assert by_what["text final"] == "stt"
-    assert by_what["turn given"] == "aggregator"
-    assert by_what["first audio"] == "tts"
-    assert by_what["heard"] == "line"
+    assert {share["node"]: share["end"] - share["start"] for share in first["shares"]} == {
+        "aggregator": pytest.approx(0.4, abs=0.01)  # its `end_silence`; all others are stand-ins that take no time
+    }
     assert {node for view in peer.shown("active") for node in view["nodes"]} == {*names, "~call"} - {"line"}
+
+
+@node("slow.spoken")
+class Slow:
+    """Thinks for 0.3 s, and takes 0.2 s more for its sentence."""
+
+    async def on_turn(self, turn: UserTurn) -> AsyncIterator[Token]:
+        await asyncio.sleep(0.3)
+        yield Token("On Sundays ")
+        await asyncio.sleep(0.2)
+        yield Token("we are closed. ")
+        yield Token("Goodbye.")
+
+
+def test_the_time_of_an_answer_is_that_of_whom_it_waited_for() -> None:
+    """The model has the time of all its sentence, not whoever waits for the end of it."""
+    peer = Peer()
+    graph = GRAPH.format(answer=ANSWER, interrupt="", more="", speculate="false")
+    start, end = graph.index("  brain:"), graph.index("  sentences:")
+    plan = compile_plan(loads(f"{graph[:start]}  brain: slow.spoken\n{graph[end:]}"))
+    call(peer, whole, plan=plan)
+    answer = peer.shown("answer")[0]
+    took = {share["node"]: share["end"] - share["start"] for share in answer["shares"]}
+    assert took["brain"] == pytest.approx(0.5, abs=0.01)
+    assert took.get("sentences", 0.0) < 0.01
+    assert sum(took.values()) == pytest.approx(answer["seconds"])
 
 
 def test_callers_whom_it_does_not_concern_see_words_only() -> None:
@@ -301,6 +326,53 @@ def test_a_page_that_reads_nothing_is_not_waited_for() -> None:
     peer = Peer()
     call(peer, act)
     assert peer.closed == (1008, "slow-reader")
+
+
+def test_a_page_that_plays_nothing_is_not_waited_for() -> None:
+    async def act(peer: Peer) -> None:
+        for _ in range(round((UNHEARD + 12) * 50)):  # the last answer comes after 8 s
+            await asyncio.sleep(0.02)
+            peer.say(SILENCE)
+
+    peer = Peer()
+    call(peer, act)
+    assert peer.closed == (1008, "unheard")
+
+
+def test_a_pause_is_no_page_that_plays_nothing() -> None:
+    graph = ECHO.replace("line: browser.call", "line: {use: browser.call, with: {greeting: Good morning.}}")
+    plan, peer = compile_plan(loads(graph)), Peer()
+
+    async def run() -> None:
+        session = Session(plan, seed=0)
+        session.line.attach(peer)
+        running = asyncio.ensure_future(session.run())
+        await peer.talk(0.3)
+        session.line.pause()
+        await peer.talk(UNHEARD + 5)
+        session.line.resume()
+        await peer.talk(2.0)
+        peer.leave()
+        await running
+        assert replies(session)[0].heard == "Good morning."
+
+    run_virtual(run(), seed=1)
+    assert peer.closed is None
+
+
+def test_a_page_learns_that_the_server_is_there() -> None:
+    peer = Peer()
+
+    async def act(peer: Peer) -> None:
+        await peer.talk(1.0)
+        for _ in range(4):
+            before = len(peer.views)
+            await peer.talk(ALIVE + 0.1)
+            assert len(peer.views) > before
+        peer.leave()
+
+    call(peer, act, more="details: false")
+    assert "alive" in {view["type"] for view in peer.views}
 
 
 @settings(max_examples=60, deadline=None)

@@ -145,7 +145,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("Space")
     expect(focused).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_role("status")).to_have_text("Speaking")  # the greeting
-    expect(page.get_by_role("status")).to_have_text("Listening")
+    expect(page.get_by_role("status")).to_have_text("You are muted")
     page.wait_for_timeout(2_500)  # the caller's first question goes by
     assert page.locator("#transcript .caller").count() == 0
     page.keyboard.press("Tab")
@@ -173,7 +173,8 @@ def test_a_microphone_that_cannot_be_had_is_told_in_plain_words(page: Page, faul
     page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = () => Promise.reject({fault}) }}")
     page.get_by_role("button", name="Start the call").click()
     expect(page.get_by_role("alert")).to_contain_text(told)
-    expect(page.get_by_role("button", name="Call again")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Not in a call")
+    expect(page.get_by_role("button", name="Start the call")).to_be_visible()
 
 
 def test_who_cannot_be_taken_is_told_so_before_the_microphone_is_asked_for(browser: Browser) -> None:

@@ -83,6 +83,13 @@ def test_what_is_refused(side: type[TwilioSide]) -> None:
     assert refused(new(), start) == "malformed"
 
 
+@each_carrier
+def test_only_sound_at_8_khz_is_taken(side: type[TwilioSide]) -> None:
+    start = json.dumps(words(side).start())
+    assert isinstance(_kind(side).CARRIER().read(start.replace("8000", '"8000"')), Started), "numbers may be text"
+    assert refused(_kind(side).CARRIER(), start.replace("8000", "16000")) == "malformed"
+
+
 def test_our_own_sound_is_not_the_callers() -> None:
     message = words(TwilioSide).media(b"\x01")
     message["media"]["track"] = "outbound"

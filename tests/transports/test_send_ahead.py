@@ -86,6 +86,7 @@ def test_all_is_sent_in_order_with_marks_between_and_behind(
                 break
             later = min([max(now + 1e-3, out.wake_at()), *(max(now, due) for due, _ in waiting[:1])])
             assert later < inf, "something is to be sent, and nobody will"
+            assert out.wake_at() > now, "nothing is due, so it would be asked again and again"
             now = later
         elif isinstance(send, Media):
             sound += send.codes
@@ -151,5 +152,5 @@ def test_marks_that_are_late_slow_it_down_and_one_alone_does_not() -> None:
             while waiting and waiting[0][0] + late <= now:
                 out.marked(waiting.pop(0)[1], now)
             if now == 1.5:
-                assert sent / RATE - now > 0.15
+                assert sent / RATE - now > 0.09
     assert sent / RATE - (now - 0.3) <= 0.2 + 0.01, "no more than the lead, as the carrier plays"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from tests.transports.carriers import CARRIERS, Phone, PlivoSide, TelnyxSide, TwilioSide
-from voicegraph.errors import ProviderError
-from voicegraph.providers import plivo, telnyx, tickets
+from voicegraph.errors import ProviderError, ToolError
+from voicegraph.providers import carrier_api, plivo, telnyx, tickets, twilio
 
 PUBLIC = "https://agent.example.com"
 each_carrier = pytest.mark.parametrize("side", CARRIERS)
@@ -28,17 +28,32 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class API:
-    """asked: (method, path, authorisation, fields) of each request. status: of the answers."""
+    """asked: (method, path, authorisation, fields) of each request. status: of the answers. answers: if it does."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.status = 200
         self.address = ""
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         fields = await request.json() if request.content_type == "application/json" else dict(await request.post())
-        self.asked.append((request.method, request.path, request.headers["authorization"], fields))
+        path = request.raw_path.replace("%3A", ":")
+        self.asked.append((request.method, path, request.headers["authorization"], fields))
+        if not self.answers.is_set():
+            return await self._trickle(request)
         return web.Response(status=self.status)
+
+    async def _trickle(self, request: web.Request) -> web.StreamResponse:
+        """Says something all the time, and never ends."""
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while not self.answers.is_set():
+                await response.write(bytes(70_000))
+                await asyncio.sleep(0.01)
+        return response
 
 
 @asynccontextmanager
@@ -155,6 +170,76 @@ def test_a_carrier_that_does_not_answer_does_not_fail_the_call() -> None:
             api.address = address
 
     asyncio.run(call())
+
+
+def test_an_api_that_never_ends_its_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier_api, "PATIENCE", 0.1)
+
+    async def call() -> None:
+        async with serving() as api, phone(TwilioSide, api, after="resume") as made:
+            api.answers.clear()
+            try:
+                async with asyncio.timeout(20):
+                    with pytest.raises(ProviderError, match=r"does not answer \(TimeoutError\)"):
+                        await made.line.transfer(TO)
+            finally:
+                api.answers.set()
+
+    asyncio.run(call())
+
+
+def test_a_call_that_ends_while_it_is_put_through_is_not_hung_up() -> None:
+    """The carrier may have done it already."""
+
+    async def call() -> list[Asked]:
+        async with serving() as api:
+            api.answers.clear()
+            async with phone(TwilioSide, api) as made:
+                transfer = asyncio.create_task(made.line.transfer(TO))
+                await made.call.until(lambda: api.asked)
+                transfer.cancel()
+                await asyncio.wait([transfer])
+            api.answers.set()
+            return api.asked
+
+    assert asyncio.run(call()) == [PUTS_THROUGH[TwilioSide]]
+
+
+def test_a_call_that_could_not_be_put_through_is_still_hung_up_on() -> None:
+    async def call() -> list[Asked]:
+        async with serving() as api:
+            async with phone(TwilioSide, api) as made:
+                api.status = 500
+                with pytest.raises(ProviderError):
+                    await made.line.transfer(TO)
+                api.status = 200
+            return api.asked
+
+    assert asyncio.run(call()) == [PUTS_THROUGH[TwilioSide], HANGS_UP[TwilioSide]]
+
+
+def test_what_the_peer_calls_itself_stays_one_part_of_the_address() -> None:
+    async def call() -> list[Asked]:
+        async with serving() as api:
+            await twilio.update_call(api.address, "AC1/../x", "CA1?", Status="completed")
+            return api.asked
+
+    ((_, path, *_),) = asyncio.run(call())
+    assert path == "/2010-04-01/Accounts/AC1%2F..%2Fx/Calls/CA1%3F.json"
+
+
+@each_carrier
+@pytest.mark.parametrize("digits", ["", "1x", "1 2", "12a"])
+def test_only_keys_that_a_phone_has_are_pressed(side: type[TwilioSide], digits: str) -> None:
+    async def call() -> list[Asked]:
+        async with serving() as api:
+            async with phone(side, api, after="resume") as made:
+                with pytest.raises(ToolError, match="keys of a phone"):
+                    await made.line.send_dtmf(digits)
+                assert made.connection.sent == []
+            return api.asked
+
+    assert asyncio.run(call()) == []
 
 
 def test_keys_that_are_pressed_by_request() -> None:

@@ -9,10 +9,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from loguru import logger
 from pydantic import ValidationError
 
 from tests.transports.carriers import CARRIERS, Phone, PlivoSide, TelnyxSide, TwilioSide, run
@@ -36,11 +37,11 @@ class Asked:
 
     @property
     def path(self) -> str:
-        return urlsplit(self.url).path
+        return "/" + self.url.partition("?")[0].split("/", 3)[3]
 
     @property
     def query(self) -> Mapping[str, str]:
-        return dict(parse_qsl(urlsplit(self.url).query))
+        return dict(parse_qsl(self.url.partition("?")[2]))
 
     @property
     def body(self) -> bytes:
@@ -162,6 +163,67 @@ def test_nobody_else_is_told_anything(side: type[TwilioSide]) -> None:
         assert b"Stream" not in answer.body
 
 
+@each_carrier
+def test_a_refusal_is_counted_and_what_to_look_at_is_told_once(side: type[TwilioSide]) -> None:
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(str(message)), format="{message}")
+    made, name = line(side), NAMES[side]
+    for _ in range(2):
+        assert ask(made, Asked(f"http://10.0.0.1/{name}?tenant=oak")).refused == "signature"
+    logger.remove(sink)
+    assert len(lines) == 1
+    assert f"{PUBLIC}/{name}." in lines[0]
+    assert "oak" not in lines[0]
+
+
+@each_carrier
+def test_no_request_is_too_odd_to_be_refused(side: type[TwilioSide]) -> None:
+    odd = {"host": "[", "telnyx-timestamp": "9" * 5_000, "x-twilio-signature": "é", "x-plivo-signature-v3-nonce": "["}
+    name = NAMES[side]
+    for seen in (f"http://[/{name}", f"http://[/{name}?[=]&%ff", f"http://x/{name}"):
+        assert ask(line(side), Asked(seen, headers=odd)).status == 403
+        assert ask(line(side, unsigned=True), Asked(seen, headers=odd)).status == 200
+        if side is TwilioSide:
+            assert handshake(line(side), Asked(seen, headers=odd)) == "signature"
+
+
+@each_carrier
+def test_who_asks_cannot_write_orders(side: type[TwilioSide]) -> None:
+    """Its name for us goes into the document, in development."""
+    asked = Asked(f"http://x/{NAMES[side]}", headers={"host": 'x"/><Dial>+1</Dial><a b="'})
+    assert b"<Dial" not in ask(line(side, unsigned=True), asked).body
+
+
+def test_a_shared_key_of_twilio(monkeypatch: pytest.MonkeyPatch) -> None:
+    url, seen = f"{PUBLIC}/twilio", "http://10.0.0.1/twilio"
+    settings = "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+    asked = Asked(seen)
+    asked.headers = {
+        "x-twilio-signature": twilio.sign("own key", url, FORM.items(), "HMAC_SHA256"),
+        twilio.SETTINGS: settings,
+    }
+    assert ask(line(TwilioSide), asked).status == 403, "nobody knows the key"
+    monkeypatch.setenv(twilio.SHARED_KEY, "own key")
+    assert ask(line(TwilioSide), asked).status == 200
+    assert ask(line(TwilioSide), signed(TwilioSide, url, seen)).status == 200, "the rule may not be for all"
+    for wrong in ("key=a,algorithm=HMAC_SHA1", "key=a,algorithm=none", "key=a"):
+        asked.headers = {**asked.headers, twilio.SETTINGS: wrong}
+        assert ask(line(TwilioSide), asked).status == 403
+    socket = Asked("http://10.0.0.1/twilio/media", form={}, method="GET")
+    address = "wss://agent.example.com/twilio/media"
+    socket.headers = {
+        "x-twilio-signature": twilio.sign("own key", address, (), "HMAC_SHA256"),
+        twilio.SETTINGS: settings,
+    }
+    assert handshake(line(TwilioSide), socket) is None
+
+
+def test_what_twilios_own_library_signs_with_a_shared_key() -> None:
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    form = {"CallSid": "CA1234567890ABCDE", "Digits": "1234"}
+    assert twilio.sign("12345", url, form.items(), "HMAC_SHA256") == "opA1bF/e0LRjl2ZesIdEFta1k9tbHOcloxjxEYutyzA="
+
+
 def test_a_webhook_of_long_ago_is_not_taken_again() -> None:
     at = str(int(time.time()) - 400)
     asked = Asked("http://10.0.0.1/telnyx")
@@ -209,7 +271,10 @@ def test_a_stream_that_brings_no_ticket_is_refused(side: type[TwilioSide]) -> No
                 assert phone.call.variables == {"tenant": "oak"}, "a ticket is nobody's business"
             return phone.connection.closed
 
-    assert run(call(tickets.issue(key))) is None
+    good = tickets.issue(key)
+    assert run(call(good)) is None
+    assert run(call(good)) == (1008, "signature"), "it is good for one call"
+    assert run(call(tickets.issue(key))) is None, "of the same second"
     for ticket in ("", "x", old, tickets.issue("another"), tickets.issue(key) + "0", "0" * 40):
         assert run(call(ticket)) == (1008, "signature")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import ssl
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
 from voicegraph.caller.reading import ERRORS
 from voicegraph.caller.twilio import Identity, sign
@@ -17,12 +17,21 @@ from voicegraph.errors import VoicegraphError
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
+    from websockets.exceptions import ConnectionClosed
 
 TIMEOUT = 15.0
 """Seconds that Twilio waits for a webhook."""
 MOST_REDIRECTS = 10
 LARGEST = 1 << 20
 """Bytes of one message."""
+SOCKETS = ("ws", "wss")
+ANY = (*SOCKETS, "http", "https")
+_BROKEN_OFF = {
+    1002: "it does not keep to the WebSocket protocol",
+    1007: "its text is not UTF-8",
+    1009: f"a message has more than {LARGEST} bytes",
+}
+"""Why we break a connection off, by the close code with which we do."""
 
 
 class NotConnected(VoicegraphError):
@@ -84,28 +93,43 @@ class Connection(Protocol):
 
 
 class Over(Exception):
-    """The agent has closed the connection. code: of RFC 6455; 1006 if it broke."""
+    """The agent has closed the connection. code: of RFC 6455; 1006 if it broke.
 
-    def __init__(self, code: int, reason: str) -> None:
+    fault: what the agent sent, if that was such that the carrier broke it off.
+    """
+
+    def __init__(self, code: int, reason: str, fault: str = "") -> None:
         super().__init__(f"{code} {reason}".strip())
         self.code = code
+        self.fault = fault
 
 
 async def look_up(number: Number, identity: Identity) -> Stream:
     """The stream of a number: its own URL, or what its webhook says. Raises NotConnected."""
-    scheme = urlsplit(number.url).scheme
-    if scheme in ("ws", "wss"):
+    if number.at:
+        _parts(number.at, ANY)
+    if _parts(number.url, ANY).scheme in SOCKETS:
         return Stream(number.url)
-    if scheme not in ("http", "https"):
-        raise NotConnected(f"`{number.url}` is none of ws://, wss://, http:// and https://")
     url, notes = number.url, tuple[str, ...]()
     for _ in range(MOST_REDIRECTS):
         found = read_twiml(await _post(number, url, identity), url)
         notes += found.notes
-        if urlsplit(found.url).scheme in ("ws", "wss"):
+        if _parts(found.url, ANY, 12100).scheme in SOCKETS:
             return replace(found, notes=notes)
         url = found.url
     raise NotConnected(f"the webhook redirects more than {MOST_REDIRECTS} times")
+
+
+def _parts(url: str, schemes: Sequence[str], code: int | None = None) -> SplitResult:
+    """Of a URL with one of these schemes. Raises NotConnected for another, and for what is none at all."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in schemes and parts.hostname and parts.port != 0
+    except ValueError as error:
+        raise NotConnected(f"`{url}` is no URL: {error}", code) from None
+    if not good:
+        raise NotConnected(f"`{url}` is none of {', '.join(f'{each}://' for each in schemes)}", code)
+    return parts
 
 
 @cache
@@ -130,7 +154,7 @@ async def _post(number: Number, url: str, identity: Identity) -> str:
         async with httpx2.AsyncClient(timeout=TIMEOUT, verify=_trusted()) as client:
             answer = await client.post(number.place(url), data=form, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise NotConnected(f"{url}: {error or type(error).__name__}", 11205) from error
+        raise NotConnected(f"{url}: {str(error) or type(error).__name__}", 11205) from error
     if answer.status_code >= 400:
         hint = "; is TWILIO_AUTH_TOKEN the agent's, and the URL the one it is configured with?"
         raise NotConnected(f"HTTP {answer.status_code}{hint if answer.status_code == 403 else ''}", 11200)
@@ -155,7 +179,7 @@ def read_twiml(text: str, base: str) -> Stream:
             case "Connect":
                 return _stream(verb, then, tuple(notes))
             case "Redirect":
-                return Stream(urljoin(base, (verb.text or "").strip()), notes=tuple(notes))
+                return Stream(_joined(base, (verb.text or "").strip()), notes=tuple(notes))
             case "Reject":
                 raise NotConnected(f"rejected: {verb.get('reason', 'rejected')}")
             case "Hangup":
@@ -165,13 +189,18 @@ def read_twiml(text: str, base: str) -> Stream:
     raise NotConnected("no <Connect><Stream> in the TwiML", 12100)
 
 
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise NotConnected(f"`{url}` is no URL: {error}", 12100) from None
+
+
 def _stream(connect: ET.Element, then: tuple[str, ...], notes: tuple[str, ...]) -> Stream:
     found = connect.find("Stream")
     if found is None:
         raise NotConnected("its <Connect> has no <Stream>", 12100)
-    url = urlsplit(found.get("url", ""))
-    if url.scheme not in ("ws", "wss") or not url.netloc:
-        raise NotConnected(f"`{found.get('url', '')}` is no wss:// URL", 31941)
+    url = _parts(found.get("url", ""), SOCKETS, 31941)
     if url.scheme == "ws":
         notes += ("Twilio dials wss:// only",)
     if url.query:
@@ -218,16 +247,16 @@ class _Socket:
 
         try:
             await self._socket.send(message)
-        except ConnectionClosed:
-            raise self._over() from None
+        except ConnectionClosed as closed:
+            raise self._over(closed) from None
 
     async def receive(self) -> str | bytes:
         from websockets.exceptions import ConnectionClosed
 
         try:
             return await self._socket.recv()
-        except ConnectionClosed:
-            raise self._over() from None
+        except ConnectionClosed as closed:
+            raise self._over(closed) from None
 
     async def close(self) -> None:
         await self._socket.close()
@@ -236,6 +265,9 @@ class _Socket:
     def waiting(self) -> int:
         return self._socket.transport.get_write_buffer_size()
 
-    def _over(self) -> Over:
+    def _over(self, closed: ConnectionClosed) -> Over:
+        ours = closed.sent if closed.rcvd is None else None
+        if ours is not None and ours.code in _BROKEN_OFF:
+            return Over(ours.code, "", _BROKEN_OFF[ours.code])
         code = self._socket.close_code
         return Over(1006 if code is None else code, self._socket.close_reason or "")

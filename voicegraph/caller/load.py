@@ -35,16 +35,20 @@ class Plan:
 
 @dataclass(frozen=True)
 class Made:
-    """A call that is over. phone: None if it was not connected. notes: what Twilio would do otherwise."""
+    """A call that is over. phone: None if it was not connected. notes: what Twilio would do otherwise.
+
+    stopped: it was cancelled.
+    """
 
     result: Result
     phone: Phone | None = None
     notes: tuple[str, ...] = ()
     failure: StepFailed | None = None
+    stopped: bool = False
 
 
-async def call(plan: Plan, random: Random) -> Made:
-    """Makes one."""
+async def call(plan: Plan, random: Random, *, stoppable: bool = False) -> Made:
+    """Makes one. stoppable: when it is cancelled, what came of it until then is not lost."""
     clock = asyncio.get_running_loop().time
     identity = Identity.make(random, caller=plan.caller, called=plan.called)
     began = clock()
@@ -56,16 +60,20 @@ async def call(plan: Plan, random: Random) -> Made:
     connecting = clock() - began
     leg = Leg(Messages(identity, {**stream.parameters, **plan.parameters}), ear=plan.ear, keep=plan.keep)
     phone = Phone(leg, connection, plan.trouble, random)
-    failure = None
+    failure, stopped = None, False
     try:
         await phone.run(Director(plan.steps, plan.voice, plan.manner))
     except StepFailed as error:
         failure = error
+    except asyncio.CancelledError:
+        if not stoppable:
+            raise
+        stopped = True
     result = result_of(phone, connecting, str(failure) if failure else "")
     notes = stream.notes
     if result.outcome == "agent hung up" and stream.then:
         notes += (f"Twilio goes on with {', '.join(stream.then)}",)
-    return Made(result, phone, notes, failure)
+    return Made(result, phone, notes, failure, stopped)
 
 
 async def calls(

@@ -60,11 +60,9 @@ class Phone:
     async def run(self, caller: Callable[[Phone], Coroutine[Any, Any, None]]) -> None:
         """The whole call. It is over when the agent ends it, or when the caller, which this gives a phone, is done.
 
-        Raises what the caller raises, after an orderly end.
+        Raises what the caller raises, after an orderly end. A call that is cancelled is hung up, too.
         """
         self._began = asyncio.get_running_loop().time()
-        for message in self.leg.begin():
-            await self._send(message)
         parts: list[Coroutine[Any, Any, Any]] = [self._speak(), self._listen(), self._acknowledge()]
         work = [asyncio.create_task(each) for each in (*parts, *(lane.run() for lane in self._lanes))]
         says = asyncio.create_task(caller(self))
@@ -76,6 +74,10 @@ class Phone:
             if self.ended is None:
                 await self._hang_up()
             await _settled(says)
+        except asyncio.CancelledError:
+            if self.ended is None:
+                await self._hang_up()
+            raise
         finally:
             for task in (*work, over, says):
                 task.cancel()
@@ -97,6 +99,8 @@ class Phone:
 
     async def _speak(self) -> None:
         """Each frame when its last sample has been spoken. The times do not depend on each other, so nothing drifts."""
+        for greeting in self.leg.begin():
+            await self._send(greeting)
         while self.ended is None:
             await asyncio.sleep(self.leg.next_frame - self.now())
             self.late.all.append(self.now() - self.leg.next_frame)
@@ -116,9 +120,11 @@ class Phone:
         except Over as over:
             if self._in:
                 await self._in.empty()
-            if over.code == 1006:
+            if over.fault:
+                self.leg.fault(31951, self.now(), f"31951: {ERRORS[31951]}: {over.fault}")
+            elif over.code == 1006:
                 self.leg.fault(31921, self.now(), f"31921: {ERRORS[31921]}")
-            self._end("lost" if over.code == 1006 else "agent", str(over))
+            self._end("lost" if over.fault or over.code == 1006 else "agent", str(over))
 
     async def _acknowledge(self) -> None:
         """Sends each mark back when its time has come."""

@@ -22,9 +22,9 @@ class Result:
     connecting: from dialling to the WebSocket. greeting: from there to the agent's first sound. answers: from the end
     of what the caller said to the agent's first sound. unanswered: how often there was none. stops: from the caller's
     first sound over the agent's voice to silence, where the agent cleared what it had sent. talked_over: how often it
-    spoke on. dead_air: the longest time in which nobody made a sound. gaps: how often the agent's sound came too late.
-    faults: how often Twilio would have complained, by its code. late: the caller's own lateness, the worst of the call.
-    why: what went wrong, in words.
+    spoke on. dead_air: the longest time in which nobody made a sound, from the start of the stream on. gaps: how often
+    the agent's sound came too late. faults: how often Twilio would have complained, by its code. late: the caller's own
+    lateness, the worst of the call. why: what went wrong, in words. None for what a call did not come to.
     """
 
     outcome: Outcome
@@ -36,12 +36,12 @@ class Result:
     unanswered: int = 0
     stops: list[float] = field(default_factory=list[float])
     talked_over: int = 0
-    dead_air: float = 0.0
+    dead_air: float | None = None
     gaps: int = 0
     faults: dict[int, int] = field(default_factory=dict[int, int])
     marks: int = 0
     flushed_marks: int = 0
-    late: float = 0.0
+    late: float | None = None
     heard: str = ""
 
     @property
@@ -81,7 +81,7 @@ def result_of(phone: Phone, connecting: float, why: str = "") -> Result:
         unanswered=sum(each is None for each in answers) if ended.by == "caller" else 0,
         stops=[each for each in stops if each is not None],
         talked_over=sum(each is None for each in stops),
-        dead_air=_dead_air([*caller, *agent], ended.at if None in answers else None),
+        dead_air=_dead_air([*caller, *agent], ended.at if None in answers or not (caller or agent) else None),
         gaps=sum(event.kind == "gap" for event in leg.events),
         faults=dict(sorted(leg.faults.items())),
         marks=leg.marks,
@@ -121,12 +121,11 @@ def _stops(caller: Sequence[Run], agent: Sequence[Run]) -> Iterable[float | None
 
 def _dead_air(runs: Iterable[Run], waited_until: float | None) -> float:
     """waited_until: the call's end, if the caller still waited for an answer."""
-    longest, end = 0.0, None
+    longest, end = 0.0, 0
     for run in sorted(runs, key=lambda each: each.start):
-        if end is not None:
-            longest = max(longest, (run.start - end) / RATE)
-        end = max(end or 0, run.end)
-    return longest if waited_until is None or end is None else max(longest, waited_until - end / RATE)
+        longest = max(longest, (run.start - end) / RATE)
+        end = max(end, run.end)
+    return longest if waited_until is None else max(longest, waited_until - end / RATE)
 
 
 def _rounded(value: Any) -> Any:

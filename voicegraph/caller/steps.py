@@ -64,17 +64,20 @@ class Play:
     name: str
 
 
+_ENDS = {"caller": "the call ended", "agent": "the agent hung up", "lost": "the connection broke"}
+
 Step: TypeAlias = (
     Agent | AgentAudio | AgentWords | Caller | CallerAudio | Cough | Dtmf | Greeting | HangUp | Play | Silence | Time
 )
 
 
 class StepFailed(VoicegraphError):
-    """A step did not happen, or not as it was to."""
+    """A step did not happen, or not as it was to. in_a_file: a user has written it, and is shown where."""
 
     def __init__(self, code: Code, message: str, step: Step, hint: str) -> None:
         self.diagnostic = Diagnostic(code, message, step.place, hint)
-        super().__init__(f"{step.place.source.name}:{step.place.line}: {message}")
+        self.in_a_file = bool(step.place.source.text)
+        super().__init__(f"{step.place.source.name}:{step.place.line}: {message}" if self.in_a_file else message)
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Director:
         await self._until(lambda: act.began is not None, step, lambda: "the caller could not begin")
         following = self._steps[self._at + 1 : self._at + 2]
         if not (following and isinstance(following[0], CallerAudio)):
-            await self._until(lambda: act.ended is not None, step, lambda: "", deadline=act.seconds + 1.0)
+            await self._until(lambda: act.ended is not None, step, _too_slow, deadline=act.seconds + 1.0)
             self._since = self._now()
         else:
             self._since = (act.began or 0) / RATE
@@ -282,5 +285,11 @@ class Director:
         raise StepFailed("never-happened", f"{missing()}, within {format_duration(within)}", step, "waited for this")
 
     def _go_on(self, step: Step) -> None:
-        if self.phone.ended is not None:
-            raise StepFailed("call-ended", "the call ended before this", step, "waited for this")
+        ended = self.phone.ended
+        if ended is not None:
+            how = f"{_ENDS[ended.by]} before {'this' if step.place.source.text else 'the caller was done'}"
+            raise StepFailed("call-ended", how + (f" ({ended.why})" if ended.why else ""), step, "waited for this")
+
+
+def _too_slow() -> str:
+    return "this machine was too slow to speak for the caller"

@@ -67,8 +67,9 @@ def call(
     one = number == 1
     if not one and (record or transcribe):
         raise typer.BadParameter("of one call only: leave out --calls", param_hint="--record, --transcribe")
-    if record:
-        check_writable(record)
+    for file in (record, json_file):
+        if file:
+            check_writable(file)
     steps, deadline = _steps(say or (), audio, script)
     stalls = dict(zip(("stall", "every"), parse_stall(stall), strict=True)) if stall else {}
     plan = Plan(
@@ -107,6 +108,8 @@ def _steps(texts: Any, audio: Path | None, script: Path | None) -> tuple[tuple[S
 
     if sum(map(bool, (texts, audio, script))) > 1:
         raise typer.BadParameter("a caller does one of these", param_hint="--say, --audio, --script")
+    if not all(text.strip() for text in texts):
+        raise typer.BadParameter("there are no words in it", param_hint="--say")
     if script:
         return read_script(script)
     return from_options(texts, (audio.name, from_file(audio)) if audio else None), DEADLINE

@@ -30,7 +30,7 @@ def one(plan: Plan, seed: int, record: Path | None, json_file: Path | None, *, t
     from voicegraph.caller.load import call as make
 
     with terminal.stderr().status("calling", spinner="dots"):
-        made: Made = _run(make(plan, Random(seed)))
+        made: Made = _run(make(plan, Random(seed), stoppable=True))
     _tell(made, transcribe=transcribe)
     if record and made.phone:
         from voicegraph.caller.recording import record as write
@@ -39,6 +39,8 @@ def one(plan: Plan, seed: int, record: Path | None, json_file: Path | None, *, t
         terminal.notice(f"wrote {record}", style="")
     if json_file:
         _write(json_file, made.result.as_data())
+    if made.stopped:
+        raise KeyboardInterrupt
     return made.result.failed
 
 
@@ -61,10 +63,14 @@ def _tell(made: Made, *, transcribe: bool) -> None:
         terminal.show(terminal.headline("At the caller's ear"), _figures(made.result))
     for note in made.notes:
         terminal.notice(note, style="yellow")
-    if made.failure:
+    if made.stopped:
+        return
+    if made.failure and made.failure.in_a_file:
         from voicegraph.graph import FORMATS
 
         terminal.diagnostics("\n" + FORMATS["text"]([made.failure.diagnostic]), terminal.stderr())
+    elif made.failure:
+        terminal.tell(made.failure)
     elif made.result.failed:
         terminal.tell(VoicegraphError(made.result.reason))
 
@@ -80,7 +86,7 @@ def _figures(result: Result) -> Any:
         "unanswered": str(result.unanswered or ""),
         "barge-in stops": ", ".join(map(_milliseconds, result.stops)),
         "talked over": str(result.talked_over or ""),
-        "dead air": _milliseconds(result.dead_air or None),
+        "dead air": _milliseconds(result.dead_air),
         "late sound": str(result.gaps or ""),
         "marks": f"{result.marks}, {result.flushed_marks} of them flushed" if result.marks else "none",
         "lasted": f"{result.seconds:.1f} s",

@@ -19,17 +19,20 @@ from voicegraph.commands.emulating import (
     ScriptOption,
     emulating,
 )
+from voicegraph.commands.exporting import OtelOption, SpansOption, WordsOption
 from voicegraph.commands.run import GraphArgument, RecordOption, SetOption
 from voicegraph.errors import VoicegraphError
 
 if TYPE_CHECKING:
     from voicegraph.graph import Plan
+    from voicegraph.observe.exporting import Exports
     from voicegraph.serve.app import App
     from voicegraph.serve.edition import Edition
     from voicegraph.serve.limits import Limits
 
 PORT = 8080
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
 PACKAGES = ("uvicorn", "websockets", "prometheus_client")
 
 
@@ -40,6 +43,7 @@ class Serving:
     graph: Path
     sets: tuple[str, ...]
     limits: Limits
+    exports: Exports
     record: Path | None = None
     watch: bool = False
     emulated: bool = False
@@ -66,21 +70,27 @@ class Serving:
             phrases=phrase_store(emulated=self.emulated),
             warmed=self._warmed,
             beside=watch.run if watch else None,
+            exports=self.exports,
         )
 
     def open(self) -> Plan:
         """Raises GraphError."""
-        from voicegraph.commands.opening import open_plan
+        from voicegraph.graph import FORMATS, compile_plan, load
         from voicegraph.graph.source import noting_files
 
         with noting_files() as files:
-            plan = open_plan(self.graph, self.sets)
+            graph = load(self.graph, self.sets)
         self.files |= files
-        return plan
+        if graph.warnings:
+            terminal.diagnostics(FORMATS["text"](graph.warnings), terminal.stderr())
+        return compile_plan(graph)
 
     def _warmed(self, failure: VoicegraphError | None) -> None:
         """A process that cannot be made ready ends: whoever started it is to know."""
         if failure is None:
+            from voicegraph.serve.server import settle
+
+            settle()
             terminal.notice("ready" if self.alone else f"process {_pid()} is ready", style="green")
             return
         self.failed = True
@@ -105,6 +115,9 @@ def serve(
     drain: Annotated[str, typer.Option(help="How long calls may go on after a SIGTERM.")] = "5m",
     watch: Annotated[bool, typer.Option("--watch", help="New calls get the graph as it is changed.")] = False,
     record: RecordOption = None,
+    spans: SpansOption = None,
+    otel: OtelOption = False,
+    words: WordsOption = False,
     set: SetOption = None,
     emulate: EmulateOption = False,
     backend: BackendOption = None,
@@ -115,17 +128,22 @@ def serve(
     """Serves a graph to callers, until SIGTERM or Ctrl-C and until the calls are over then."""
     _need_packages()
     from voicegraph.commands.opening import pull_models
+    from voicegraph.observe.exporting import Exports
     from voicegraph.serve.edition import edition
     from voicegraph.serve.limits import Limits
     from voicegraph.serve.server import listen, run, run_workers
 
     limits = Limits(max_calls=max_calls, drain=_seconds(drain))
+    exports = Exports(spans, otel, words)
+    exports.check()
     with emulating(emulate, Emulation(backend, script, faults, offline)):
-        serving = Serving(graph, tuple(set or ()), limits, record, watch, emulate, workers == 1, terminal.log_level)
+        serving = Serving(
+            graph, tuple(set or ()), limits, exports, record, watch, emulate, workers == 1, terminal.log_level
+        )
         plan = serving.open()
         doors = edition(plan)
         pull_models(plan, offline=offline)
-        with listen(host, port) as listener:
+        with listen(host, port, shared=not serving.alone) as listener:
             _tell(plan, doors, host, listener.getsockname()[1])
             if serving.alone:
                 run(serving(), listener)
@@ -137,13 +155,18 @@ def serve(
 
 def _tell(plan: Plan, doors: Edition, host: str, port: int) -> None:
     """Where callers come in."""
-    where = f"{f'[{host}]' if ':' in host else host}:{port}"
+    near = "localhost" if host in EVERYWHERE else f"[{host}]" if ":" in host else host
+    where = f"{near}:{port}"
     terminal.notice(f"serving {plan.name}; Ctrl-C lets the calls end, a second one does not", style="")
-    for page in doors.pages.values():
-        terminal.notice(f"  http://{where}{page.path}  ({', '.join(page.methods)})", style="")
-    for path in doors.sockets:
-        terminal.notice(f"  ws://{where}{path}", style="")
-    terminal.notice(f"  http://{where}/health  /ready  /metrics  /calls")
+    if "/" in doors.pages:
+        terminal.notice(f"  open http://{where}/", style="")
+    else:
+        for page in doors.pages.values():
+            if page.invites:
+                terminal.notice(f"  http://{where}{page.path}  is asked by the carrier", style="")
+        for path in doors.sockets:
+            terminal.notice(f"  ws://{where}{path}", style="")
+    terminal.notice(f"  http://{where}/health  /ready  /metrics  /calls  /stats  /tap")
 
 
 def _seconds(text: str) -> float:

@@ -27,67 +27,76 @@ def _threads() -> ThreadPoolExecutor:
 
 
 class Files:
-    """wav, transcript: where to. Only their owner may read them. A disk that fails is logged once."""
+    """wav, transcript: where to. Only their owner may read them. A disk that fails ends the file that it fails."""
 
     def __init__(self, wav: Path, transcript: Path) -> None:
-        self._wav_path, self._transcript_path = wav, transcript
-        self._wav: IO[bytes] | None = None
-        self._transcript: IO[bytes] | None = None
+        self._wav, self._transcript = _Kept(wav), _Kept(transcript)
         self._size = 0
-        self._failed = False
 
     def open(self) -> None:
-        self._later(self._open)
+        for kept in (self._wav, self._transcript):
+            self._later(kept, lambda file: None)
 
     def add(self, line: dict[str, Any]) -> None:
         """One line of the transcript."""
-        self._later(lambda: self._add(msgspec.json.encode(line) + b"\n"))
+        told = msgspec.json.encode(line) + b"\n"
+        self._later(self._transcript, lambda file: file.write(told))
 
     def sound(self, rate: int, pcm: bytes) -> None:
         """More of both sides."""
-        self._later(lambda: self._sound(rate, pcm))
+        self._later(self._wav, lambda file: self._append(file, rate, pcm))
 
     async def close(self) -> None:
         """Waits until all is written."""
-        await asyncio.get_running_loop().run_in_executor(_threads(), self._attempt, self._close)
+        loop = asyncio.get_running_loop()
+        for kept in (self._wav, self._transcript):
+            await loop.run_in_executor(_threads(), kept.close)
 
-    # --- in the thread -----------------------------------------------------------------------------------------------
+    def _later(self, kept: _Kept, work: Callable[[IO[bytes]], object]) -> None:
+        _threads().submit(kept.do, work)
 
-    def _later(self, work: Callable[[], None]) -> None:
-        _threads().submit(self._attempt, work)
+    def _append(self, file: IO[bytes], rate: int, pcm: bytes) -> None:
+        """In the thread: the sound, and then how long it is now. So the header never tells of more than there is."""
+        file.seek(HEADER + self._size)
+        file.write(pcm)
+        file.flush()
+        self._size = min(self._size + len(pcm), LONGEST)
+        file.seek(0)
+        file.write(_header(rate, self._size))
 
-    def _attempt(self, work: Callable[[], None]) -> None:
+
+class _Kept:
+    """One of the files, in the thread. When the disk fails it, that is logged once, and the call goes on without."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self._failed = False
+
+    def do(self, work: Callable[[IO[bytes]], object]) -> None:
         if self._failed:
             return
         try:
-            work()
+            if self._file is None:
+                self._file = _private(self._path)
+            work(self._file)
+            self._file.flush()
         except OSError as error:
-            self._failed = True
-            logger.error("{} cannot be written: {}. The call goes on without.", self._wav_path, error.strerror or error)
+            self._fail(error)
 
-    def _open(self) -> None:
-        self._wav, self._transcript = _private(self._wav_path), _private(self._transcript_path)
-
-    def _add(self, line: bytes) -> None:
-        if self._transcript is not None:
-            self._transcript.write(line)
-            self._transcript.flush()
-
-    def _sound(self, rate: int, pcm: bytes) -> None:
-        """Appends, and says in the header how long it is now."""
-        if self._wav is None:
-            return
-        self._wav.seek(HEADER + self._size)
-        self._wav.write(pcm)
-        self._size = min(self._size + len(pcm), LONGEST)
-        self._wav.seek(0)
-        self._wav.write(_header(rate, self._size))
-        self._wav.flush()
-
-    def _close(self) -> None:
-        for file in (self._wav, self._transcript):
+    def close(self) -> None:
+        file, self._file = self._file, None
+        try:
             if file is not None:
                 file.close()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        if not self._failed:
+            logger.error("{} cannot be written: {}. The call goes on without.", self._path, error.strerror or error)
+        self._failed = True
+        self.close()
 
 
 def _private(path: Path) -> IO[bytes]:

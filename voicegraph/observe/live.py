@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from itertools import accumulate, count
+from itertools import count
 from typing import Any
 
-from voicegraph.call import Call, Reply
-from voicegraph.engine.milestones import Milestone, Milestones, TurnTimes
+from voicegraph.call import Reply
+from voicegraph.engine.session import Session
 from voicegraph.frames import (
     Audio,
     Commit,
@@ -27,7 +27,7 @@ from voicegraph.frames import (
     TTSAudio,
     UserTurn,
 )
-from voicegraph.graph.plan import Plan
+from voicegraph.observe.call_times import turn_of
 from voicegraph.observe.conversation import Answer, Utterance
 from voicegraph.observe.views import Active, Answered, Does, Outcome, Said, Share, Spoken, State, Trouble, View
 
@@ -36,34 +36,20 @@ EVERY = 0.1
 
 Show = Callable[[str, View], None]
 
-REACHED_BY: dict[Milestone, type[Frame]] = {
-    Milestone.PAUSE: SpeechStopped,
-    Milestone.TEXT: Transcript,
-    Milestone.TURN: UserTurn,
-    Milestone.COMMIT: Commit,
-    Milestone.TOKEN: Token,
-    Milestone.SENTENCE: Sentence,
-    Milestone.AUDIO: TTSAudio,
-}
-"""The frame with which a milestone is reached; who gives it has taken the time since the milestone before."""
-
 
 class Live:
     """The observer. call: the one that is watched. details: graph, times and faults are shown too."""
 
-    def __init__(self, plan: Plan, call: Call, show: Show, *, details: bool = True) -> None:
-        self._line = plan.line
+    def __init__(self, call: Session, show: Show, *, details: bool = True) -> None:
         self._call = call
         self._show = show
         self._details = details
-        self._milestones = Milestones()
         self._numbers = count(1)
         self._said: dict[int, Utterance] = {}  # not answered yet, by entry
         self._answers: dict[int, tuple[int, Answer]] = {}  # not over yet, by turn, with their entries
         self._entries: dict[int, int] = {}  # of all answers, by turn
         self._untimed: set[int] = set()  # turns whose time is not told yet
         self._held: set[int] = set()  # speculative turns
-        self._givers: dict[tuple[int, type[Frame]], str] = {}
         self._active: dict[str, None] = {}
         self._caller_speaks = False
         self._shown: dict[str, View] = {}
@@ -82,22 +68,15 @@ class Live:
         }
 
     def given(self, node: str, frame: Frame) -> None:
-        self._milestones.given(node, frame)
         if type(frame) is Audio:
             return
         self._active[node] = None
-        key = (frame.turn, type(frame))
-        if frame.turn:
-            self._givers.setdefault(key, node)
-        else:
-            self._givers[key] = node
         handle = self._handlers.get(type(frame))
         if handle is not None:
             handle(frame)
         self._soon()
 
     def played(self, turn: int, seconds: float) -> None:
-        self._milestones.played(turn, seconds)
         self._soon()
 
     def close(self) -> None:
@@ -196,25 +175,15 @@ class Live:
         return "thinking" if going else "listening"
 
     def _time(self, turn: int) -> None:
-        times = self._milestones.turns.get(turn)
+        """Where the time of an answer went: its critical path, whose parts follow each other and add up to it."""
+        times = self._call.turn_times.turns.get(turn)
         if times is None or times.answer is None:
             return
         self._untimed = {each for each in self._untimed if each > turn}
-        self._show(f"answer {turn}", Answered(self._entries[turn], times.answer, self._shares(times)))
-
-    def _shares(self, times: TurnTimes) -> tuple[Share, ...]:
-        parts = times.parts()
-        ends = list(accumulate(seconds for _, seconds in parts))
-        return tuple(
-            Share(self._who(milestone, times.turn), milestone.value, end - seconds, end)
-            for (milestone, seconds), end in zip(parts, ends, strict=True)
-        )
-
-    def _who(self, milestone: Milestone, turn: int) -> str | None:
-        if milestone is Milestone.HEARD:
-            return self._line
-        frame = REACHED_BY[milestone]
-        return self._givers.get((turn if frame.side == "reply" else 0, frame))
+        path = turn_of(self._call, times).path
+        began = path[0].start if path else 0.0
+        shares = tuple(Share(part.node, part.what, part.start - began, part.end - began) for part in path)
+        self._show(f"answer {turn}", Answered(self._entries[turn], times.answer, shares))
 
     def _tell(self, key: str, view: View) -> None:
         """Shows what is not shown already."""

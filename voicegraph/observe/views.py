@@ -72,9 +72,9 @@ class Active(View, frozen=True, tag="active"):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A part of an answer's time. node: that took it, if it is known. what: it reached. start, end: in the answer."""
+    """A part of an answer's time. node: that the caller waited for. what: it did. start, end: in the answer."""
 
-    node: str | None
+    node: str
     what: str
     start: float
     end: float

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from voicegraph.engine.joining import reachable
 from voicegraph.engine.phrases import Piece
-from voicegraph.engine.running import reachable
 from voicegraph.engine.session import Session
 from voicegraph.errors import CallFailed, VoicegraphError
 from voicegraph.frames import Frame, Sentence, TTSAudio

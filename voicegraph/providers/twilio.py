@@ -4,15 +4,19 @@ The signature is HMAC-SHA1 over the address and the sorted fields of the form, e
 the account's token as the key (twilio.com/docs/usage/security). A WebSocket's handshake is signed over its `wss`
 address alone. Twilio has signed addresses with and without the port that goes without saying, and those of sockets
 with and without a slash behind them, so both are tried: neither changes who is asked.
+
+An account may have a key of its own for webhooks, a SharedKey, and then HMAC-SHA256: a second header says so
+(twilio.com/docs/usage/webhooks/webhook-shared-keys).
 """
 
 from __future__ import annotations
 
 import hmac
+import os
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from voicegraph.providers.access import key_of
 from voicegraph.providers.carrier_api import ask
@@ -20,7 +24,10 @@ from voicegraph.providers.carrier_api import ask
 VENDOR = "Twilio"
 TOKEN = "TWILIO_AUTH_TOKEN"
 TWILIO = "https://api.twilio.com"
-HEADER = "x-twilio-signature"
+SHARED_KEY = "TWILIO_SHARED_KEY"
+HEADER, SETTINGS = "x-twilio-signature", "x-twilio-webhooks-signature-settings"
+ALGORITHMS = {"HMAC_SHA1": "sha1", "HMAC_SHA256": "sha256"}
+"""As the settings call them, and hashlib does."""
 
 PORT = 443
 """Of https and wss: `public_url` is no other."""
@@ -31,17 +38,29 @@ def token() -> str:
     return key_of(VENDOR, TOKEN)
 
 
-def sign(key: str, url: str, form: Iterable[tuple[str, str]] = ()) -> str:
+def is_theirs(headers: Mapping[str, str], url: str, body: bytes = b"") -> bool:
+    """Whether a request comes from Twilio: the headers, by lower-case names, hold a right signature."""
+    key, algorithm, given = token(), "HMAC_SHA1", headers.get(HEADER, "")
+    if settings := headers.get(SETTINGS):
+        key = os.environ.get(SHARED_KEY, "").strip()
+        for part in settings.split(","):
+            name, _, value = part.partition("=")
+            if name.strip() == "algorithm":
+                algorithm = value.strip().upper()
+    return bool(key) and algorithm in ALGORITHMS and is_signed(key, given, url, body, algorithm)
+
+
+def sign(key: str, url: str, form: Iterable[tuple[str, str]] = (), algorithm: str = "HMAC_SHA1") -> str:
     """The signature of a request. form: its fields, in any order; of a field that is there twice, each value once."""
     signed = url + "".join(name + value for name, value in sorted(set(form)))
-    return b64encode(hmac.digest(key.encode(), signed.encode(), "sha1")).decode()
+    return b64encode(hmac.digest(key.encode(), signed.encode(), ALGORITHMS[algorithm])).decode()
 
 
-def is_signed(key: str, given: str, url: str, body: bytes = b"") -> bool:
+def is_signed(key: str, given: str, url: str, body: bytes = b"", algorithm: str = "HMAC_SHA1") -> bool:
     """Whether a signature is right. body: of a form. Compares in constant time."""
     form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
-    good = [hmac.compare_digest(sign(key, each, form).encode(), given.encode()) for each in _ways_to_write(url)]
-    return any(good)
+    ways = (sign(key, each, form, algorithm).encode() for each in _ways_to_write(url))
+    return any([hmac.compare_digest(good, given.encode()) for good in ways])  # noqa: C419 - all of them, whichever it is
 
 
 def _ways_to_write(url: str) -> Iterator[str]:
@@ -57,7 +76,8 @@ def _ways_to_write(url: str) -> Iterator[str]:
 
 async def update_call(base_url: str, account: str, call: str, **fields: str) -> None:
     """Changes a call that is on: `Status="completed"` ends it, `Twiml` gives it other orders. Raises ProviderError."""
-    address = f"{base_url or TWILIO}/2010-04-01/Accounts/{account}/Calls/{call}.json"
+    place = f"Accounts/{quote(account, safe='')}/Calls/{quote(call, safe='')}.json"
+    address = f"{base_url or TWILIO}/2010-04-01/{place}"
     await ask(VENDOR, "POST", address, basic=(account, token()), form=fields)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import exp
 
 from voicegraph.serve.limits import Limits
@@ -17,6 +18,8 @@ MOST = 0.1
 """Seconds of lateness that count of one pause: calls that begin together make one, and are no overload."""
 COMES_WITHIN = 10.0
 """Seconds for which a place is kept for a caller who was told to connect."""
+GRAIN = 0.001
+"""Seconds. Nearer in time than this is now."""
 
 
 class LoopLag:
@@ -59,6 +62,7 @@ class Admission:
         self._lag = lag
         self._now = now
         self._expected: deque[float] = deque()  # until when a place is kept
+        self._moved = asyncio.Event()
 
     def refusal(self) -> str | None:
         """Why somebody who is not expected cannot come now, by name of a reason; None if they can."""
@@ -76,18 +80,36 @@ class Admission:
     def enter(self) -> str | None:
         """Takes a place, to be given back by `leave`. Why there is none, or None: it is taken.
 
-        Whoever connects while somebody is expected is taken for them: callers come in any order.
+        Whoever connects while somebody is expected is taken for them: callers come in any order. That holds while the
+        server drains, too: a caller who was told to come cannot be told otherwise any more.
         """
         awaited = self._awaited()
-        refusal = self.closed or (None if awaited else self._full(0))
+        refusal = None if awaited else self.closed or self._full(0)
         if awaited:
             awaited.popleft()
         if refusal is None:
             self.on += 1
         return refusal
 
+    def shut(self) -> None:
+        """Nobody at all can come any more."""
+        self.closed = "draining"
+        self._expected.clear()
+
     def leave(self) -> None:
         self.on -= 1
+        self._moved.set()
+
+    async def empty(self) -> None:
+        """Returns when nobody is on, and nobody is expected any more."""
+        while True:
+            until = None if self.on else next(iter(self._awaited()), self._now()) - self._now()
+            if until is not None and until <= 0:
+                return
+            self._moved.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if until is None else until + GRAIN):
+                    await self._moved.wait()
 
     def _full(self, expected: int) -> str | None:
         if self.on + expected >= self._limits.max_calls:

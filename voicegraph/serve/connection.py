@@ -8,14 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from voicegraph.serve.doors import Closed, told
-from voicegraph.serve.limits import Limits
+from voicegraph.serve.limits import Budget, Limits
 from voicegraph.serve.reasons import REASONS
 
 if TYPE_CHECKING:
     from voicegraph.serve.request import WebRequest
+    from voicegraph.serve.socket import Event, Socket
 
-BURST = 10.0
-"""Seconds' worth of messages that may come at once, as after a stall of the network."""
 OF_SERVER = {1002: "malformed", 1007: "malformed", 1009: "oversize"}
 """Why the web server itself closed a connection, by the code it closed with."""
 TELLS_WITHIN = 1.0
@@ -27,44 +26,44 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class WebConnection:
-    """See `voicegraph.serve.doors.Connection`. request: its handshake.
+    """See `voicegraph.serve.doors.Connection`. request: its handshake. socket: what is below, if that is known.
 
     outcome: why it is over, as a name in voicegraph.serve.reasons; None while it is not. broken: told when this
     side found a fault with the peer, so that the call ends even if its line is not reading.
     """
 
-    def __init__(self, request: WebRequest, receive: Receive, send: Send, limits: Limits) -> None:
+    def __init__(
+        self, request: WebRequest, receive: Receive, send: Send, limits: Limits, socket: Socket | None = None
+    ) -> None:
         self.path = request.path
         self.headers = request.headers
         self.query = request.query
         self.peer = request.peer
         self.outcome: str | None = None
         self.broken: Callable[[str], None] = lambda name: None
-        self._receive = receive
+        self._receive: Callable[[], Awaitable[Event]] = receive if socket is None else socket.take
+        self._write: Callable[..., bool] = (lambda *messages: False) if socket is None else socket.write
         self._send = send
         self._limits = limits
         self._closed: Closed | None = None
-        self._now = asyncio.get_running_loop().time
         self._began = False
         self._gone = False
-        self._budget = limits.messages_per_second * BURST
-        self._counted_at = self._now()
+        self._budget = Budget(limits.messages_per_second, asyncio.get_running_loop().time)
 
     async def receive(self) -> str | bytes:
         self._check_open()
-        event = await self._next()
-        if event["type"] == "websocket.disconnect":
-            self._peer_left(event)
-        text, data = event.get("text"), event.get("bytes")
-        message: str | bytes = data or b"" if text is None else text
+        event = await (self._receive() if self._began else self._first())
+        message = event if isinstance(event, str | bytes) else self._message(event)
         if len(message) > self._limits.max_message:
             await self._break("oversize")
-        if not self._within_budget():
+        if not self._budget.spend():
             await self._break("flood")
         return message
 
     async def send(self, message: str | bytes) -> None:
         self._check_open()
+        if self._write(message):
+            return
         event: dict[str, Any] = {"type": "websocket.send"}
         event["text" if isinstance(message, str) else "bytes"] = message
         try:
@@ -77,6 +76,9 @@ class WebConnection:
             self._gone = True
             raise Closed() from None
         self._check_open()
+
+    def send_now(self, *messages: str | bytes) -> bool:
+        return self._closed is None and self._write(*messages)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         if self._closed is not None:
@@ -98,10 +100,8 @@ class WebConnection:
                     await self.receive()
         self._end("lost", Closed())
 
-    async def _next(self) -> Mapping[str, Any]:
-        """The next event of ASGI. The first must come soon."""
-        if self._began:
-            return await self._receive()
+    async def _first(self) -> Event:
+        """The first event, which must come soon."""
         try:
             async with asyncio.timeout(self._limits.starts_within):
                 event = await self._receive()
@@ -111,19 +111,19 @@ class WebConnection:
         self._began = True
         return event
 
-    def _peer_left(self, event: Mapping[str, Any]) -> None:
-        code = event.get("code", 1005)
-        broken = code in ABNORMAL and "reason" not in event  # no closing handshake
-        self._end("lost" if broken else OF_SERVER.get(code, "hung-up"), Closed(code, event.get("reason") or ""))
-        self._check_open()
+    def _message(self, event: Mapping[str, Any]) -> str | bytes:
+        """Of an event of ASGI."""
+        if event["type"] == "websocket.disconnect":
+            self._peer_left(event)
+        text, data = event.get("text"), event.get("bytes")
+        return data or b"" if text is None else text
 
-    def _within_budget(self) -> bool:
-        """A token bucket: refilled all the time, emptied by messages."""
-        rate = self._limits.messages_per_second
-        now = self._now()
-        self._budget = min(rate * BURST, self._budget + (now - self._counted_at) * rate) - 1
-        self._counted_at = now
-        return self._budget >= 0
+    def _peer_left(self, event: Mapping[str, Any]) -> None:
+        code, reason = event.get("code", 1005), event.get("reason") or ""
+        broken = code in ABNORMAL and "reason" not in event  # no closing handshake
+        outcome = "flood" if (code, reason) == told("flood") else OF_SERVER.get(code, "hung-up")
+        self._end("lost" if broken else outcome, Closed(code, reason))
+        self._check_open()
 
     async def _break(self, name: str) -> None:
         """Closes the connection because of what the peer does. Raises Closed."""

@@ -56,6 +56,11 @@ class Connection(Protocol):
         """Sends a message, waiting while the peer is slow. Raises Closed. Safe to cancel: sent whole or not at all."""
         ...
 
+    def send_now(self, *messages: str | bytes) -> bool:
+        """Sends messages in this step of the loop. False: the peer is slow or gone, or this web server knows no way, so
+        that nothing was sent; `send` waits, or tells."""
+        ...
+
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Ends it; a second time does nothing. A reason that is a name of voicegraph.serve.reasons is counted as it."""
         ...
@@ -92,12 +97,13 @@ class Request(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """What a page gives."""
+    """What a page gives. refused: why it gives nothing else, as a name of voicegraph.serve.reasons, to be counted."""
 
     status: int = 200
     body: bytes = b""
     media_type: str = "text/plain"
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    refused: str = ""
 
 
 @dataclass(frozen=True)

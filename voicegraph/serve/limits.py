@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+BURST = 10.0
+"""Seconds' worth of messages that may come at once, as after a stall of the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,3 +27,20 @@ class Limits:
     reads_within: float = 10.0
     max_message: int = 65_536
     messages_per_second: float = 200.0
+
+
+class Budget:
+    """How many messages a peer may still send: a token bucket, refilled all the time. rate: of messages, a second."""
+
+    def __init__(self, rate: float, now: Callable[[], float]) -> None:
+        self._rate = rate
+        self._now = now
+        self._left = rate * BURST
+        self._counted_at = now()
+
+    def spend(self) -> bool:
+        """For one message. False: there have been too many."""
+        now = self._now()
+        self._left = min(self._rate * BURST, self._left + (now - self._counted_at) * self._rate) - 1
+        self._counted_at = now
+        return self._left >= 0

@@ -28,7 +28,9 @@ _TABLE = (
     Reason("wrong-path", 1008, 404, "there is nothing here"),
     Reason("wrong-method", 1008, 405, "not with this method"),
     Reason("origin", 1008, 403, "this page may not call from here"),
-    Reason("signature", 1008, 403, "the signature is missing or wrong"),
+    Reason("signature", 1008, 403, "the signature is missing or wrong: is public_url exact, and the key right?"),
+    Reason("token", 1008, 401, "show the token that VOICEGRAPH_TOKEN is where the server runs"),
+    Reason("elsewhere", 1008, 403, "only from the server's own machine, or with a token: set VOICEGRAPH_TOKEN there"),
     Reason("refused", 1008, 403, "refused"),
     # of a connection
     Reason("malformed", 1007, 400, "a message is not what the protocol says"),
@@ -39,6 +41,7 @@ _TABLE = (
     Reason("oversize", 1009, 413, "a message is too long"),
     Reason("flood", 1008, 429, "too many messages"),
     Reason("silent", 1008, 408, "nothing was said to begin the call"),
+    Reason("unheard", 1008, 408, "what is sent is not being played"),
     Reason("slow-reader", 1008, 408, "what is sent is not being read"),
     # of a call
     Reason("done", 1000, 200, "the call is over"),

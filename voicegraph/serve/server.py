@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import os
+import signal
 import socket
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -13,48 +16,22 @@ from typing import Any, cast
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
 
 from voicegraph.errors import VoicegraphError
 from voicegraph.serve.app import App
 from voicegraph.serve.limits import Limits
 from voicegraph.serve.metrics import FOLDER
+from voicegraph.serve.protocols import Http, WebSocket
 
 BACKLOG = 1_024
 GOES_WITHIN = 10
 """Seconds for what is left when the calls are over."""
+COLLECTED = (2_000, 10, 10)
+"""Of `gc.set_threshold`: 2,000 new objects are looked through in less than a millisecond, and all of them after what
+some 200 calls leave behind: 10 MB."""
 UNREAD = 20_000
 """Milliseconds that a peer may leave what was sent to it, before the system drops the connection."""
-
-
-class Http(H11Protocol):
-    """A connection that asks for nothing is closed; uvicorn would keep it for ever."""
-
-    _patience: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        app: object = cast(Any, self.config).loaded_app
-        if isinstance(app, App):
-            self._patience = self.loop.call_later(app.limits.starts_within, self._check_begun, app)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
-        super().connection_lost(exc)
-
-    def handle_websocket_upgrade(self, event: Any) -> None:
-        self._stop()
-        super().handle_websocket_upgrade(event)
-
-    def _stop(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-
-    def _check_begun(self, app: App) -> None:
-        if cast("object | None", self.scope) is None and not self.transport.is_closing():
-            app.refused("silent")
-            self.transport.abort()
 
 
 class Server(uvicorn.Server):
@@ -71,7 +48,7 @@ def configuration(app: Any, limits: Limits, workers: int = 1) -> uvicorn.Config:
         factory=workers > 1,
         workers=workers,
         http=Http,
-        ws="websockets-sansio",
+        ws=WebSocket,
         ws_per_message_deflate=False,
         ws_max_size=2 * limits.max_message,  # what is a little too long is told by us
         lifespan="on",
@@ -86,19 +63,52 @@ def configuration(app: Any, limits: Limits, workers: int = 1) -> uvicorn.Config:
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket for the server; port 0 for any that is free. Raises VoicegraphError for one that cannot be had."""
+class SharedPort(socket.socket):
+    """A port for several processes, held by their parent. What a process is sent of it is a socket of its own there.
+
+    Linux then spreads connections evenly. From one socket for all, whoever wakes first would take most of them: one
+    process would be full, and refuse calls, while others are idle.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _beside, (self.family, self.getsockname())
+
+
+def _beside(family: int, address: Any) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    _set_options(listener)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _set_options(listener: socket.socket) -> None:
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by its connections
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD)
+
+
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket for the server; port 0 for any that is free. Raises VoicegraphError for one that cannot be had.
+
+    shared: for several processes.
+    """
+    spread = shared and sys.platform == "linux"
     try:
         (family, kind, protocol, _, address), *_ = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        listener = socket.socket(family, kind, protocol)
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # inherited by its connections
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD)
-        listener.bind(address)
-        listener.listen(BACKLOG)  # who connects before the app runs waits
+        with ExitStack() as undo:
+            listener = undo.enter_context((SharedPort if spread else socket.socket)(family, kind, protocol))
+            _set_options(listener)
+            listener.bind(address)
+            if spread:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # only now: the port was nobody's
+            else:
+                listener.listen(BACKLOG)  # who connects before the app runs waits
+            undo.pop_all()
     except OSError as error:
         raise VoicegraphError(
             f"cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --host and --port."
@@ -106,9 +116,22 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def settle() -> None:
+    """For a process that only serves, once all is loaded: what is there by now is no more looked through for garbage.
+
+    Looking through all of it, models' modules and all, stops every call for 50 ms or more. What calls leave behind is
+    looked for less often than Python would, too.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.collect()  # or it goes by how much there was before, and waits until there is a quarter more
+    gc.set_threshold(*COLLECTED)
+
+
 def run(app: App, listener: socket.socket) -> None:
     """Serves until a signal, and until the calls are over then."""
     Server(configuration(app, app.limits)).run(sockets=[listener])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is going, and in order: one more changes nothing
 
 
 def run_workers(make: Callable[[], App], limits: Limits, workers: int, listener: socket.socket) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 class Signals:
     """A context manager. drain: waits for the calls. Only a process's main thread gets signals; elsewhere it is idle.
 
-    A second Ctrl-C is handed on at once.
+    Ctrl-C is handed on at once while it waits.
     """
 
     def __init__(self, signals: Sequence[signal.Signals], drain: Callable[[], Awaitable[None]]) -> None:
@@ -26,7 +26,6 @@ class Signals:
         self._before: dict[signal.Signals, Any] = {}
         self._loop = asyncio.get_running_loop()
         self._draining: asyncio.Task[None] | None = None
-        self._interrupts = 0
 
     def __enter__(self) -> Signals:
         for each in self._signals:
@@ -44,10 +43,9 @@ class Signals:
         self._loop.call_soon_threadsafe(self._take, signal.Signals(number))
 
     def _take(self, number: signal.Signals) -> None:
-        self._interrupts += number is signal.SIGINT
         if self._draining is None:
             self._draining = self._loop.create_task(self._end(number))
-        elif self._interrupts > 1:
+        elif number is signal.SIGINT:
             self._hand_on(number)
 
     async def _end(self, number: signal.Signals) -> None:

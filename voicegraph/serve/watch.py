@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from loguru import logger
 
 from voicegraph.engine.offload import offload
-from voicegraph.errors import VoicegraphError
+from voicegraph.errors import VoicegraphError, fault
 from voicegraph.graph.imports import forget
 from voicegraph.graph.plan import Plan
 from voicegraph.graph.source import noting_files
@@ -47,16 +47,18 @@ class Watch:
         before, self._seen = self._seen, await offload(_stamps, self._files)
         if self._seen == self._loaded or self._seen != before:
             return
-        changed = {path for path in self._files if self._seen[path] != self._loaded[path]}
+        read = self._seen
+        changed = {path for path, stamp in read.items() if stamp != self._loaded.get(path)}
         try:
             plan = await offload(self._read, changed)
             await app.replace(plan)
-        except VoicegraphError as error:
-            self._tell(error)
+        except Exception as error:  # noqa: BLE001 - a node's fault, or a file's: it ends neither calls nor the watch
+            self._tell(fault(error))
             logger.warning("the graph has mistakes: calls go on with the one before")
         else:
             logger.info("{} was changed: new calls are served by it", plan.name)
-        self._loaded = self._seen = await offload(_stamps, self._files)
+        self._seen = await offload(_stamps, self._files)
+        self._loaded = {**self._seen, **read}  # what was written meanwhile is read at the next look
 
     def _read(self, changed: set[Path]) -> Plan:
         forget(changed)

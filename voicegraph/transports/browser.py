@@ -1,7 +1,7 @@
 """A call from a web page: PCM16 over a WebSocket, paced by what the page has played.
 
 To the page: binary messages of sound (voicegraph.transports.browser_sound), and text messages, each a JSON object with
-a `type`: `hello`, `clear`, `pause`, `resume`, and what voicegraph.observe.views holds. From the page: binary
+a `type`: `hello`, `clear`, `pause`, `resume`, `alive`, and what voicegraph.observe.views holds. From the page: binary
 messages, 20 ms of the microphone behind the place that its loudspeaker has come to; and `{"type": "hang-up"}`. Why a
 call is over stands in the reason with which the WebSocket is closed.
 """
@@ -46,6 +46,10 @@ SILENT = 15.0
 """Seconds after which a page that sends nothing is gone. It sends silence when the microphone is muted."""
 UNREAD = 15.0
 """Seconds after which a page that takes nothing is gone."""
+UNHEARD = 15.0
+"""Seconds after which a page that plays nothing of what it has got is given up: its words would never be heard."""
+ALIVE = 5.0
+"""Seconds after which something is sent even if there is nothing to say, so that the page knows that we are there."""
 LAST_WORDS = 2.0
 """Seconds that the end of the call waits for the page to be told of it."""
 
@@ -91,6 +95,8 @@ class BrowserCall:
         self._stirred = asyncio.Event()  # there is something to send
         self._moved = asyncio.Event()  # there may be room
         self._live: Live | None = None
+        self._paused = False
+        self._heard_at = 0.0  # when the page last played something, or had nothing to play
 
     # --- for the server and the session ------------------------------------------------------------------------------
 
@@ -105,11 +111,11 @@ class BrowserCall:
         from voicegraph.observe.live import Live
         from voicegraph.observe.views import graph
 
-        plan = cast("Session", self.call).plan
+        session = cast("Session", self.call)
         self._order("hello", rate=self.rate, details=self.details)
         if self.details:
-            self._show("graph", graph(plan))
-        self._live = Live(plan, self.call, self._show, details=self.details)
+            self._show("graph", graph(session.plan))
+        self._live = Live(session, self._show, details=self.details)
         return self._live
 
     # --- the line ----------------------------------------------------------------------------------------------------
@@ -119,6 +125,7 @@ class BrowserCall:
             raise CallFailed("browser.call", "its callers come in by a web page: run the graph with `voicegraph serve`")
         for name, value in self._connection.query.items():
             self.call.variables.setdefault(name, value)
+        self._heard_at = self.call.now()
         self.call.keep(self._send(self._connection))
         return self
 
@@ -168,13 +175,16 @@ class BrowserCall:
 
     def clear(self) -> None:
         self._stream.clear()
+        self._paused = False
         self._order("clear")
         self._moved.set()
 
     def pause(self) -> None:
+        self._paused = True
         self._order("pause")
 
     def resume(self) -> None:
+        self._paused = False
         self._order("resume")
 
     async def drain(self) -> None:
@@ -213,6 +223,10 @@ class BrowserCall:
         if news:
             self._moved.set()
             self._stirred.set()
+        if news or self._paused or not self._stream.ahead:
+            self._heard_at = self.call.now()
+        elif self.call.now() - self._heard_at > UNHEARD:
+            raise Refused("unheard")
 
     def _order(self, kind: str, **more: Any) -> None:
         self._orders.append(msgspec.json.encode({"type": kind, **more}).decode())
@@ -238,7 +252,11 @@ class BrowserCall:
                 while (message := self._next()) is not None:
                     async with asyncio.timeout(UNREAD):
                         await connection.send(message)
-                await self._stirred.wait()
+                try:
+                    async with asyncio.timeout(ALIVE):
+                        await self._stirred.wait()
+                except TimeoutError:
+                    self._order("alive")
         except Closed:
             pass  # `listen` learns of it too
         except TimeoutError:

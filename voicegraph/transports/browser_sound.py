@@ -61,6 +61,11 @@ class Stream:
         """Seconds that are still to be heard."""
         return self._left / self._rate
 
+    @property
+    def ahead(self) -> float:
+        """Seconds of it that the page has got."""
+        return self._ahead / self._rate
+
     def add(self, audio: TTSAudio) -> None:
         """Puts it behind all the rest."""
         size = 2 * round(PIECE * self._rate)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import msgspec
 
 from voicegraph.errors import VoicegraphError
-from voicegraph.transports.send_ahead import Mark, Media, Send
+from voicegraph.transports.send_ahead import RATE, Mark, Media, Send
 
 
 class Refused(VoicegraphError):
@@ -27,7 +27,7 @@ class Refused(VoicegraphError):
 class Started(NamedTuple):
     """The call begins. call, stream: the carrier's names for it. encoding: of the sound, as the carrier calls it.
 
-    account: whose call it is. variables: what came with it.
+    account: whose call it is. variables: what came with it. rate: in Hz; some carriers write numbers as text.
     """
 
     stream: str
@@ -35,6 +35,7 @@ class Started(NamedTuple):
     encoding: str
     variables: dict[str, str]
     account: str = ""
+    rate: int | str = RATE
 
 
 class Sound(NamedTuple):
@@ -187,8 +188,8 @@ class Carrier:
     def _begin(self, started: Started) -> None:
         if self.stream:
             raise Refused("out-of-order", "a second beginning")
-        if started.encoding not in self.codecs:
-            raise Refused("malformed", f"sound that is none of {', '.join(self.codecs)}")
+        if started.encoding not in self.codecs or str(started.rate) != str(RATE):
+            raise Refused("malformed", f"sound that is none of {', '.join(self.codecs)} at {RATE} Hz")
         if not started.stream:
             raise Refused("malformed", "a stream without a name")
         self.stream = started.stream

@@ -16,6 +16,7 @@ from voicegraph.providers import plivo, tickets
 from voicegraph.serve.doors import Answer, Page, Request, Socket
 from voicegraph.transports import carrier
 from voicegraph.transports.carrier import Carrier, Event, Played, Reader, Refused, Started
+from voicegraph.transports.send_ahead import RATE
 from voicegraph.transports.telephone import Telephone
 from voicegraph.transports.webhook import refusal, variables, xml
 
@@ -23,8 +24,9 @@ _PAIR = re.compile(r"([A-Za-z0-9_-]+)\s*[=:]\s*([A-Za-z0-9_.+-]*)")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]")
 
 
-class _Format(msgspec.Struct, gc=False):
+class _Format(msgspec.Struct, gc=False, rename="camel"):
     encoding: str
+    sample_rate: int | str = RATE
 
 
 class _Start(msgspec.Struct, gc=False, rename="camel"):
@@ -45,9 +47,8 @@ class Said(carrier.Said, gc=False):
 def _begin(_: Carrier, said: Said) -> Event:
     if said.start is None:
         raise Refused("malformed", "a beginning that says nothing")
-    start = said.start
-    given = dict(_PAIR.findall(said.extra_headers))
-    return Started(start.stream_id, start.call_id, start.media_format.encoding, given)
+    sound, given = said.start.media_format, dict(_PAIR.findall(said.extra_headers))
+    return Started(said.start.stream_id, said.start.call_id, sound.encoding, given, rate=sound.sample_rate)
 
 
 def _played(_: Carrier, said: Said) -> Event:
@@ -113,7 +114,7 @@ class PlivoCall(Telephone):
     def admit(self, started: Started) -> None:
         """Nothing is known of a signature on the handshake, so it brings back a ticket."""
         ticket = started.variables.pop("ticket", "")
-        if not (self.unsigned or tickets.is_good(plivo.token(), ticket)):
+        if not (self.unsigned or tickets.redeem(plivo.token(), ticket)):
             raise Refused("signature", "a call that did not come by the webhook")
 
     def document(self, request: Request, socket: str) -> str:
@@ -126,7 +127,7 @@ class PlivoCall(Telephone):
     def busy(self) -> str:
         return '<Hangup reason="busy"/>'
 
-    async def send_dtmf(self, digits: str) -> None:
+    async def press(self, digits: str) -> None:
         await self.send(carrier.text({"event": "sendDTMF", "dtmf": digits}))
 
     async def hang_up_by_request(self) -> None:
@@ -138,10 +139,9 @@ class PlivoCall(Telephone):
         await plivo.redirect(self.base_url, self.phone.call, url)
 
     async def _transfer(self, request: Request, free: bool) -> Answer:
-        if not (self.unsigned or self.is_signed(request, self.address("https", "plivo/transfer", request))):
+        if not self._is_known(request, "plivo/transfer"):
             return refusal("signature")
-        to = request.query.get("to", "")
-        kind = "User" if to.startswith("sip") else "Number"
+        kind = "User" if (to := request.query.get("to", "")).startswith("sip") else "Number"
         return xml(f"<Dial><{kind}>{escape(to)}</{kind}></Dial>")
 
 

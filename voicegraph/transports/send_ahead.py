@@ -11,7 +11,7 @@ and counted in whole samples. On an even network the error is the difference in 
 and the carrier's own grain, 20 ms; on any network the truth lies between the last mark that came back and the first
 that did not, so it is less than `MARK_EVERY` and a round trip.
 
-Times are seconds of any clock that never goes back; sound is counted in samples of G.711, one byte each.
+Times are seconds of any clock that never goes back; sound is counted in bytes, which of G.711 are samples.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ from typing import NamedTuple
 RATE = 8_000
 FRAME = RATE // 50
 """20 ms. Messages are made of whole ones, but at the end of a reply."""
-STEP = 2 * FRAME
-"""Room for so much is waited for: half as many messages, and wake-ups, as there are frames."""
 MARK_EVERY = 10 * FRAME
 """200 ms, at most. Where words begin there is a mark, too."""
 ENDING = 0.06
@@ -40,6 +38,35 @@ ROUND_TRIP = 0.2
 
 Heard = dict[int, float]
 """Seconds heard in all, of each turn of which something new was."""
+
+
+class Format(NamedTuple):
+    """How a carrier takes sound. rate: samples a second. width: bytes of one.
+
+    step: seconds; room for so much is waited for, or for half the lead if that is less: a message is a wake-up here and
+    in the system, so that fewer of them cost less. Or as much as the carrier wants. most: seconds in one message.
+    marks: whether it gives them back. If not, what was sent is heard when that is due, by the clock alone, and words
+    make no messages of their own.
+    """
+
+    rate: int = RATE
+    width: int = 1
+    step: float = 0.1
+    most: float = 0.2
+    marks: bool = True
+
+    @property
+    def second(self) -> int:
+        """Bytes of one."""
+        return self.rate * self.width
+
+    @property
+    def frame(self) -> int:
+        """Bytes of 20 ms."""
+        return self.second // 50
+
+
+G711 = Format()
 
 
 class Media(NamedTuple):
@@ -90,8 +117,15 @@ class SendAhead:
     by a flush, be they sent back because of it or not; lost, not come back in time; strange, not of our making.
     """
 
-    def __init__(self, lead: float) -> None:
-        self.lead = lead
+    def __init__(self, lead: float, form: Format = G711) -> None:
+        self._coarse = form.step > G711.step
+        self.lead = max(lead, 2 * form.step) if self._coarse else lead
+        self._second, self._frame, self._width = form.second, form.frame, form.width
+        self._step = round(min(form.step, self.lead / 2) * form.second) // form.frame * form.frame
+        self._most_sent = max(round(form.most * form.second), self._step)
+        self._mark_every = max(10 * form.frame, self._step)
+        self._patience = LOST if form.marks else 0.0
+        self._words = form.marks and form.step <= G711.step
         self.discarded = self.lost = self.strange = 0
         self._queue: deque[_Piece] = deque()
         self._queued = 0  # samples
@@ -106,6 +140,7 @@ class SendAhead:
         self._flush = False
         self._marked = 0  # marks of the call, so that no two have one name
         self._paused = False
+        self._short_since: float | None = None  # less waits than the carrier takes, and more may come
         self._heard: Counter[int] = Counter()  # samples in all, by turn
 
     # --- what is to be said ------------------------------------------------------------------------------------------
@@ -116,13 +151,13 @@ class SendAhead:
         turn 0 is what belongs to no reply, such as the sound of a key.
         """
         if codes:
-            self._queue.append(_Piece(turn, codes, must, word))
+            self._queue.append(_Piece(turn, codes, must, word and self._words))
             self._queued += len(codes)
 
     @property
     def backlog(self) -> float:
         """Seconds of sound that wait to be sent."""
-        return self._queued / RATE
+        return self._queued / self._second
 
     @property
     def silent(self) -> bool:
@@ -136,7 +171,7 @@ class SendAhead:
 
     def heard(self, turn: int) -> float:
         """Seconds of a turn, as far as it is known."""
-        return self._heard[turn] / RATE
+        return self._heard[turn] / self._second
 
     def clear(self, now: float) -> Heard:
         """Drops what is not heard yet and may be dropped. The rest moves up. Returns what has been heard by now."""
@@ -173,9 +208,12 @@ class SendAhead:
         if self._paused:
             return inf
         times = [inf]
-        if self._queue and self._most() - self._unheard >= (step := min(STEP, self._queued)):
-            times.append(self._end() - self.lead + step / RATE)
-        if self._unmarked or 0 < self._queued < FRAME:
+        step = min(self._step, self._queued)
+        if self._short_since is not None:
+            times.append(self._filled_up_at(self._short_since))
+        elif step >= self._frame and self._most() - self._unheard >= step:
+            times.append(self._end() - self.lead + step / self._second)
+        if self._short_since is None and (self._unmarked or 0 < self._queued < self._frame):
             times.append(self._end() - ENDING)
         if self._marks:
             times.append(self._given_up_at())
@@ -200,7 +238,7 @@ class SendAhead:
         """Marks that should have come back long ago count as come. Returns what has been heard with them."""
         turns: set[int] = set()
         while self._marks and self._given_up_at() <= now:
-            self.lost += 1
+            self.lost += self._patience > 0
             turns |= self._pop_through(next(iter(self._marks)))
         return self._told(turns)
 
@@ -212,15 +250,15 @@ class SendAhead:
 
     def _left(self, now: float) -> int:
         """Samples that were sent and are still to be heard."""
-        return max(0, round((self._end() - now) * RATE)) if isfinite(self._ends) else 0
+        return max(0, round((self._end() - now) * self._second)) if isfinite(self._ends) else 0
 
     def _most(self) -> int:
         """Samples that may be unconfirmed."""
-        return round((self.lead + UNCONFIRMED) * RATE)
+        return round((self.lead + UNCONFIRMED) * self._second)
 
     def _given_up_at(self) -> float:
         first = next(iter(self._marks))
-        return next(sent.due for sent in self._sent if sent.mark == first) + LOST
+        return next(sent.due for sent in self._sent if sent.mark == first) + self._patience
 
     def _samples_to_send(self, now: float) -> int:
         """How much goes into the next message, which is of one turn."""
@@ -231,20 +269,37 @@ class SendAhead:
             if (piece.turn, piece.must) != (first.turn, first.must):
                 break
             if piece.word and run and not word:
-                word = -(-run // FRAME) * FRAME  # the mark goes behind the frame in which the words begin
+                word = -(-run // self._frame) * self._frame  # the mark goes behind the frame in which the words begin
             run += len(piece.codes)
-        left = self._left(now)
-        room = min(round(self.lead * RATE) - left, self._most() - self._unheard)
-        limit = min(run, MARK_EVERY - self._unmarked, word or run)
-        if room < min(STEP, limit):
+        if self._is_too_short(run, now):
             return 0
-        if whole := min(limit, room) // FRAME * FRAME:
+        left = self._left(now)
+        room = min(round(self.lead * self._second) - left, self._most() - self._unheard)
+        limit = min(run, self._mark_every - self._unmarked, word or run, self._most_sent)
+        if room < min(self._step, limit):
+            return 0
+        if self._coarse and run < self._step:
+            return limit
+        if whole := min(limit, room) // self._frame * self._frame:
             return whole
-        return run if run < self._queued or left <= ENDING * RATE else 0
+        return run if run < self._queued or left <= ENDING * self._second else 0
+
+    def _is_too_short(self, run: int, now: float) -> bool:
+        """For a carrier that takes no less than a long step: whether more should be waited for, which may come."""
+        if not self._coarse or run >= self._step or run < self._queued:
+            self._short_since = None
+            return False
+        if self._short_since is None:
+            self._short_since = now
+        return now < self._filled_up_at(self._short_since)
+
+    def _filled_up_at(self, since: float) -> float:
+        """When what is too short is sent all the same, for nothing more seems to come."""
+        return max(since + self._step / self._second, self._end() - ENDING)
 
     def _take(self, samples: int, now: float) -> Media:
         """Sends so much."""
-        first, codes = self._queue[0], bytearray()
+        first, codes, self._short_since = self._queue[0], bytearray(), None
         while len(codes) < samples:
             piece, need = self._queue[0], samples - len(codes)
             self._marking |= piece.word and bool(codes)
@@ -256,7 +311,7 @@ class SendAhead:
         self._queued -= samples
         if self._end() <= now:
             self._ends, self._late = now, [0.0, 0.0]  # the carrier has had nothing to play
-        self._ends += samples / RATE
+        self._ends += samples / self._second
         self._sent.append(_Sent(first.turn, bytes(codes), first.must, self._ends))
         self._unheard += samples
         self._unmarked += samples
@@ -264,7 +319,7 @@ class SendAhead:
 
     def _mark_is_due(self, now: float) -> bool:
         """It is long since the last one, words or another turn begin, or nothing more comes."""
-        if self._unmarked > MARK_EVERY - FRAME:
+        if self._unmarked > self._mark_every - self._frame:
             return True
         if not self._queue:
             return self._end() - ENDING <= now
@@ -275,7 +330,7 @@ class SendAhead:
         last = self._sent[-1]
         position = self._heard[last.turn] + sum(len(sent.codes) for sent in self._sent if sent.turn == last.turn)
         self._marked += 1
-        last.mark = name = f"{last.turn}:{position * 1000 // RATE}:{self._marked}"
+        last.mark = name = f"{last.turn}:{position * 1000 // self._second}:{self._marked}"
         self._marks[name] = None
         self._unmarked, self._marking = 0, False
         return Mark(name)
@@ -293,7 +348,7 @@ class SendAhead:
                 return turns
 
     def _told(self, turns: Iterable[int]) -> Heard:
-        return {turn: self._heard[turn] / RATE for turn in sorted(turns) if turn}
+        return {turn: self._heard[turn] / self._second for turn in sorted(turns) if turn}
 
     def _reached(self, now: float) -> int:
         """Samples of what was sent that have been heard by the time that a flush sent now comes there."""
@@ -303,12 +358,13 @@ class SendAhead:
             position += len(sent.codes)
             if sent.mark:  # the first that has not come back: a round trip ago this was not heard yet
                 round_trip = ROUND_TRIP if self._round_trip is None else self._round_trip
-                return max(0, min(by_clock, position + round(round_trip * RATE)))
+                return max(0, min(by_clock, position + round(round_trip * self._second)))
         return max(0, by_clock)
 
     def _take_back(self, now: float, *, must_only: bool) -> Heard:
         """Flushes the carrier. What it has not played comes first when there is something to be sent again."""
         reached, turns = self._reached(now), set[int]()
+        reached -= reached % self._width
         unheard: list[_Piece] = []
         for sent in self._sent:
             heard = min(reached, len(sent.codes))

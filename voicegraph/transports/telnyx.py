@@ -14,7 +14,7 @@ from voicegraph.providers import telnyx, tickets
 from voicegraph.serve.doors import Request
 from voicegraph.transports import carrier
 from voicegraph.transports.carrier import Carrier, Event, InOrder, Reader, Refused, Sound, Started
-from voicegraph.transports.send_ahead import FRAME
+from voicegraph.transports.send_ahead import FRAME, RATE
 from voicegraph.transports.telephone import Telephone
 from voicegraph.transports.webhook import parameters, variables
 
@@ -23,6 +23,7 @@ SILENCE = {"PCMU": b"\xff", "PCMA": b"\xd5"}
 
 class _Format(msgspec.Struct, gc=False):
     encoding: str
+    sample_rate: int | str = RATE
 
 
 class _Start(msgspec.Struct, gc=False):
@@ -41,9 +42,10 @@ class Said(carrier.Said, gc=False):
 def _begin(stream: TelnyxStream, said: Said) -> Event:
     if said.start is None:
         raise Refused("malformed", "a beginning that says nothing")
-    start = said.start
-    stream.silence = SILENCE.get(start.media_format.encoding, b"")
-    return Started(said.stream, start.call_control_id, start.media_format.encoding, start.custom_parameters)
+    start, sound = said.start, said.start.media_format
+    stream.silence = SILENCE.get(sound.encoding, b"")
+    variables = start.custom_parameters
+    return Started(said.stream, start.call_control_id, sound.encoding, variables, rate=sound.sample_rate)
 
 
 def _sound(stream: TelnyxStream, said: Said) -> Event:
@@ -121,7 +123,7 @@ class TelnyxCall(Telephone):
     def admit(self, started: Started) -> None:
         """It does not sign the handshake, so it brings back a ticket."""
         ticket = started.variables.pop("ticket", "")
-        if not (self.unsigned or tickets.is_good(telnyx.key(), ticket)):
+        if not (self.unsigned or tickets.redeem(telnyx.key(), ticket)):
             raise Refused("signature", "a call that did not come by the webhook")
 
     def document(self, request: Request, socket: str) -> str:
@@ -129,10 +131,10 @@ class TelnyxCall(Telephone):
         settings = f'bidirectionalMode="rtp" codec="{self.codec}" bidirectionalCodec="{self.codec}"'
         return f'<Connect><Stream url="{escape(socket)}" {settings}>{parameters(told)}</Stream></Connect>'
 
-    async def send_dtmf(self, digits: str) -> None:
+    async def press(self, digits: str) -> None:
         """By request, since a tone in the sound may be lost on its way; in development as sound."""
         if not self.can_ask:
-            return await super().send_dtmf(digits)
+            return await super().press(digits)
         return await telnyx.command(self.base_url, self.phone.call, "send_dtmf", digits=digits)
 
     async def hang_up_by_request(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,12 +14,14 @@ from voicegraph.providers import twilio
 from voicegraph.serve.doors import Request
 from voicegraph.transports import carrier
 from voicegraph.transports.carrier import Carrier, Event, Reader, Refused, Started
+from voicegraph.transports.send_ahead import RATE
 from voicegraph.transports.telephone import Telephone
 from voicegraph.transports.webhook import parameters, variables
 
 
-class _Format(msgspec.Struct, gc=False):
+class _Format(msgspec.Struct, gc=False, rename="camel"):
     encoding: str
+    sample_rate: int | str = RATE
 
 
 class _Start(msgspec.Struct, gc=False, rename="camel"):
@@ -38,8 +41,9 @@ class Said(carrier.Said, gc=False):
 def _begin(_: Carrier, said: Said) -> Event:
     if said.start is None:
         raise Refused("malformed", "a beginning that says nothing")
-    start = said.start
-    return Started(said.stream, start.call_sid, start.media_format.encoding, start.custom_parameters, start.account_sid)
+    start, sound = said.start, said.start.media_format
+    variables = start.custom_parameters
+    return Started(said.stream, start.call_sid, sound.encoding, variables, start.account_sid, sound.sample_rate)
 
 
 class TwilioStream(Carrier):
@@ -100,13 +104,13 @@ class TwilioCall(Telephone):
             twilio.token()
 
     def is_signed(self, request: Request, url: str) -> bool:
-        return twilio.is_signed(twilio.token(), request.headers.get(twilio.HEADER, ""), url, request.body)
+        return twilio.is_theirs(request.headers, url, request.body)
 
     def is_signed_socket(self, request: Request, url: str) -> bool:
-        return twilio.is_signed(twilio.token(), request.headers.get(twilio.HEADER, ""), url)
+        return twilio.is_theirs(request.headers, url)
 
     def document(self, request: Request, socket: str) -> str:
-        return f'<Connect><Stream url="{socket}">{parameters(variables(request))}</Stream></Connect>'
+        return f'<Connect><Stream url="{escape(socket)}">{parameters(variables(request))}</Stream></Connect>'
 
     async def hang_up_by_request(self) -> None:
         await twilio.update_call(self.base_url, self.phone.account, self.phone.call, Status="completed")

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
 
 from annotated_types import Interval
+from loguru import logger
 
 from voicegraph.durations import Duration
+from voicegraph.providers import carrier_api
 from voicegraph.providers.access import Checked
 from voicegraph.serve.doors import Answer, Page, Request, Socket
 from voicegraph.serve.reasons import REASONS
@@ -39,7 +40,7 @@ class Trunk:
     unsigned: bool = False
     busy_url: Annotated[str, Checked(EXAMPLE)] = ""
     after: Literal["hang_up", "resume"] = "hang_up"
-    lead: Annotated[Duration, Interval(ge=0.1, le=2)] = 0.2
+    lead: Annotated[Duration, Interval(ge=0.1, le=2)] = 0.25
     base_url: Annotated[str, Checked(EXAMPLE)] = ""
 
     def __post_init__(self) -> None:
@@ -48,6 +49,7 @@ class Trunk:
                 f"needs `public_url`, the address at which the carrier finds this server, such as {EXAMPLE}; "
                 "or, while it is tried out, `unsigned: true`"
             )
+        self._hinted = False
 
 
 class Webhook(Trunk):
@@ -63,7 +65,9 @@ class Webhook(Trunk):
         return [asks, Socket(f"/{self.NAME}/media", self._refuse)]
 
     def warm(self) -> None:
-        """Reads the keys, so that what is missing is told before a call."""
+        """Reads the keys, so that what is missing is told before a call, and loads what requests need."""
+        if self.can_ask:
+            carrier_api.warm()
 
     # --- a carrier's own ---------------------------------------------------------------------------------------------
 
@@ -102,7 +106,7 @@ class Webhook(Trunk):
     # --- the doors ---------------------------------------------------------------------------------------------------
 
     async def _answer(self, request: Request, free: bool) -> Answer:
-        if not (self.unsigned or self.is_signed(request, self.address("https", self.NAME, request))):
+        if not self._is_known(request, self.NAME):
             return refusal("signature")
         if free:
             return xml(self.document(request, self.address("wss", f"{self.NAME}/media", request)))
@@ -110,18 +114,37 @@ class Webhook(Trunk):
 
     def _refuse(self, request: Request) -> str | None:
         url = self.address("wss", f"{self.NAME}/media", request)
-        return None if self.unsigned or self.is_signed_socket(request, url) else "signature"
+        if self.unsigned or self.is_signed_socket(request, url):
+            return None
+        self._hint(url)
+        return "signature"
+
+    def _is_known(self, request: Request, path: str) -> bool:
+        """Whether a page is asked for by the carrier itself, or by anybody in development."""
+        url = self.address("https", path, request)
+        known = self.unsigned or self.is_signed(request, url)
+        if not known:
+            self._hint(url)
+        return known
+
+    def _hint(self, url: str) -> None:
+        """What to look at, once: strangers ask, too, and a log is no place for all that they send."""
+        if not self._hinted:
+            self._hinted = True
+            told = "refused what {} did not sign for {}. If it was the carrier: is that its address, and the key right?"
+            logger.warning(told, self.NAME, url.partition("?")[0])
 
     def address(self, scheme: Literal["https", "wss"], path: str, request: Request) -> str:
         """Of a door, as the carrier knows it. The query of a page is a part of that, a socket's is not."""
-        seen = urlsplit(request.url)
+        seen, _, asked = request.url.partition("?")  # split no further: whoever asked has written it
         if not self.unsigned:
             there = scheme + self.public_url.rstrip("/").removeprefix("https")
         else:
-            secure = request.headers.get("x-forwarded-proto", seen.scheme) in ("https", "wss")
-            there = f"{scheme if secure else scheme.removesuffix('s')}://{request.headers.get('host', seen.netloc)}"
-        query = f"?{seen.query}" if seen.query and scheme == "https" else ""
-        return f"{there}/{path}{query}"
+            over, _, host = seen.partition("://")
+            secure = request.headers.get("x-forwarded-proto", over) in ("https", "wss")
+            host = request.headers.get("host") or host.partition("/")[0]
+            there = f"{scheme if secure else scheme.removesuffix('s')}://{host}"
+        return f"{there}/{path}" + (f"?{asked}" if asked and scheme == "https" else "")
 
 
 def xml(verbs: str) -> Answer:
@@ -131,7 +154,7 @@ def xml(verbs: str) -> Answer:
 
 def refusal(reason: str) -> Answer:
     """For whoever is not the carrier."""
-    return Answer(REASONS[reason].status, REASONS[reason].text.encode())
+    return Answer(REASONS[reason].status, REASONS[reason].text.encode(), refused=reason)
 
 
 def variables(request: Request) -> dict[str, str]:

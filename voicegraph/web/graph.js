@@ -19,6 +19,7 @@ export class Graph {
 
   draw({ name, line, rows, wires }) {
     this.name.textContent = name;
+    this.answer.textContent = "The time of each answer is shown here, node by node.";
     this.line = line;
     const first = rows.filter((row) => !row.standby);
     const ends = line ? [{ ...rows.find((row) => row.name === line), ends: true }] : [];

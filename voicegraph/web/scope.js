@@ -12,6 +12,7 @@ export class Scope {
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.levels = [];
     this.count = 0;
+    this.due = false;
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
@@ -25,7 +26,17 @@ export class Scope {
     this.levels.push(levels);
     if (this.levels.length > KEPT * PER_BAR) this.levels.splice(0, PER_BAR);
     this.count += 1;
-    if (this.count % (this.still.matches ? STEADY : PER_BAR) === 0) requestAnimationFrame(() => this.draw());
+    if (this.count % (this.still.matches ? STEADY : PER_BAR) === 0) this.soon();
+  }
+
+  /** Once, however often it is asked for: a tab in the background draws nothing, and would do all of it at its return. */
+  soon() {
+    if (this.due) return;
+    this.due = true;
+    requestAnimationFrame(() => {
+      this.due = false;
+      this.draw();
+    });
   }
 
   draw() {

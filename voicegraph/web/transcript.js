@@ -8,12 +8,12 @@ export class Transcript {
     this.scroll = scroll;
     this.log = log; // read out by screen readers, one finished utterance at a time
     this.rows = new Map();
-    this.logged = new Set();
+    this.open = new Map(); // views of what the agent says now
   }
 
   clear() {
     this.rows.clear();
-    this.logged.clear();
+    this.open.clear();
     this.list.replaceChildren();
     this.log.replaceChildren();
   }
@@ -25,7 +25,10 @@ export class Transcript {
     this.#follow();
   }
 
-  agent({ entry, heard, spoken, thought, state }) {
+  agent(view) {
+    const { entry, heard, spoken, thought, state } = view;
+    if (state === "open") this.open.set(entry, view);
+    else this.open.delete(entry);
     if (state === "void") return this.#drop(entry);
     const rest = spoken + thought;
     if (!heard && !rest.trim()) return undefined;
@@ -35,6 +38,18 @@ export class Transcript {
     else words.replaceChildren(span("", heard), span("coming", spoken), span("thought", thought));
     if (state !== "open") this.#read(entry, `Agent${state === "heard" ? "" : `, ${WHY[state]}`}: ${heard}`);
     return this.#follow();
+  }
+
+  /** The call is over, and what was still to be heard will not be. The server says so too, unless it is gone. */
+  end() {
+    for (const view of [...this.open.values()]) this.agent({ ...view, state: "cut" });
+  }
+
+  /** Something about the call itself, for those who do not see the page. */
+  tell(text) {
+    const line = document.createElement("p");
+    line.textContent = text;
+    this.log.append(line);
   }
 
   answer({ entry, seconds }) {

@@ -5,6 +5,8 @@ import { Resampler } from "./resample.js";
 
 const FRAME = 0.02; // seconds
 const FADE = 0.005; // seconds: a cut without a click
+const HUSH = 0.94; // by which a sound that breaks off gets lower with each sample
+const QUIET = 1e-4; // what nobody hears
 const HEADER = 8; // bytes: position in the stream, clears done
 const MUST = 1; // flag of a chunk that a clear leaves
 
@@ -21,6 +23,8 @@ class CallProcessor extends AudioWorkletProcessor {
     this.tail = []; // samples that fade out behind a clear; they are no part of the stream
     this.position = 0; // in the stream: all before it was played, or dropped
     this.clears = 0;
+    this.last = 0; // sample; when nothing comes behind it, it dies away
+    this.rise = 1; // how loud what comes behind a silence is by now
     this.gain = 1;
     this.paused = false;
     this.port.onmessage = ({ data }) => this.told(data);
@@ -39,6 +43,7 @@ class CallProcessor extends AudioWorkletProcessor {
       const rest = first.samples.subarray(first.next, first.next + this.fade);
       this.tail = Array.from(rest, (sample, index) => (sample / 32768) * (1 - (index + 1) / rest.length));
     }
+    this.last = 0;
     this.queue = this.queue.filter((chunk) => chunk.must);
     this.paused = false;
     this.clears += 1;
@@ -62,15 +67,21 @@ class CallProcessor extends AudioWorkletProcessor {
     this.energy.outSamples += output.length;
   }
 
-  /** The next sample of the stream; silence when there is none. */
+  /** The next sample of the stream; silence when there is none. A network that stalls makes no click on either side. */
   take() {
     const [chunk] = this.queue;
-    if (!chunk) return 0;
-    const sample = chunk.samples[chunk.next];
+    if (!chunk) {
+      this.rise = 0;
+      this.last = Math.abs(this.last) > QUIET ? this.last * HUSH : 0;
+      return this.last;
+    }
+    this.rise = Math.min(1, this.rise + 1 / this.fade);
+    const sample = chunk.samples[chunk.next] * this.rise;
     chunk.next += 1;
     this.position = chunk.start + chunk.next;
     if (chunk.next === chunk.samples.length) this.queue.shift();
-    return sample / 32768;
+    this.last = sample / 32768;
+    return this.last;
   }
 
   record(input) {
