@@ -1,16 +1,18 @@
 """How many telephone calls does a core carry?
 
-    python -m benchmarks.calls                  everything, about 15 minutes
+    python -m benchmarks.calls                  everything, about 10 minutes
     python -m benchmarks.calls --most 40        no more than 40 calls at a time
 
-1. Calls at a time, beside pipecat: the caller (`voicegraph call`'s, on a core of its own) speaks every two seconds into
-   a reply that never ends: 50 frames a second, G.711 and resampling both ways, and an interrupt in each turn. Providers
-   take no time. The answers' latency with many calls is compared with that of one call; and the server's CPU time tells
-   how many calls its core has time for.
-2. On the wire with 50 calls: from a message to the first node, from an interrupt to `clear`.
+1. Calls at a time, beside pipecat: callers (on a core of their own) speak every two seconds into a reply that never
+   ends: 50 frames a second, G.711 and resampling both ways, and an interrupt in each turn. Providers take no time. Up
+   to 20 of the calls are `voicegraph call`'s, and measured; the others (`calls_crowd`) are the same on the wire, and
+   cost their core less. The answers' latency with many calls is compared with that of one call; and the CPU time of the
+   server's process tells how many such calls its core has time for, which other load on the machine changes little.
+2. On the wire with 50 calls: from a frame that is sent, and from one that is read, to the first node; and from the
+   decision to interrupt to `clear` on the socket.
 3. A soak: short calls in a row, and what is left of them.
 
-The server has one core, the caller another. Needs `pip install "pipecat-ai[websocket]==1.14.0" uvicorn uvloop` beside
+The server has one core, the callers another. Needs `pip install "pipecat-ai[websocket]==1.14.0" uvicorn uvloop` beside
 voicegraph with its extras `serve` and `call`; without pipecat its rows are left out.
 """
 
@@ -26,10 +28,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import uvloop
 from rich.console import Console
@@ -41,15 +45,18 @@ from voicegraph.caller.dialling import Number, warm
 from voicegraph.caller.load import Plan, calls
 from voicegraph.caller.result import Results, quantile
 from voicegraph.caller.steps import Manner, Step
+from voicegraph.caller.twilio import Messages
 from voicegraph.caller.voices import simulated
 from voicegraph.graph.source import Source
 from voicegraph.testing.conversations.model import AgentAudio, Caller, HangUp
 
 ROOT = Path(__file__).parent.parent
-LADDER = (1, 10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 200)
+LADDER = (1, 10, 20, 30, 40, 50, 60, 80, 100, 120, 150, 200, 250)
+MEASURED = 20
+"""Calls at most; the others are there."""
 ADDED = 0.050
 """Seconds that p95 of the answers may be later than with one call."""
-TURNS, TALK = 6, 2.0
+TURNS, TALK = 5, 2.0
 OWN, SERVERS = 0, 1
 """Cores."""
 LATE = 0.015
@@ -100,7 +107,7 @@ class Server:
 
 
 @contextmanager
-def server(name: str, folder: Path, *more: str) -> Iterator[Server]:
+def server(name: str, folder: Path, *more: str) -> Generator[Server]:
     running = Server(name, folder, *more)
     try:
         yield running
@@ -118,23 +125,45 @@ def dial(to: Server, steps: tuple[Step, ...], number: int, concurrent: int, ever
 # --- 1 ---------------------------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def crowd(to: Server, number: int) -> Generator[None]:
+    """So many callers who are only there."""
+    if not number:
+        yield
+        return
+    command = [sys.executable, "-m", "benchmarks.contenders.calls_crowd", str(to.port), str(number)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as callers:
+        assert callers.stdout is not None
+        try:
+            callers.stdout.readline()
+            yield
+            if callers.poll() is not None:
+                console.print(f"the crowd of {number} broke up")
+        finally:
+            callers.terminate()
+    time.sleep(1.0)  # until their calls are over
+
+
 def ladder(name: str, most: int, folder: Path) -> list[dict[str, Any]]:
-    """More and more calls, until answers are too late."""
+    """More and more calls, until answers are far too late."""
     rows: list[dict[str, Any]] = []
     with server(name, folder) as running:
         dial(running, talk[:2] + talk[-1:], 3, 3)  # warm
         for number in (each for each in LADDER if each <= most):
-            before = running.told()[-1]
-            began = time.monotonic()
-            results = dial(running, talk, number, number, every=max(0.0133, 1.0 / number))
-            time.sleep(1.1)
-            after, took = running.told()[-1], time.monotonic() - began
+            measured = min(number, MEASURED)
+            with crowd(running, number - measured):
+                began = time.monotonic()
+                results = dial(running, talk, measured, measured, every=1.0 / measured)
+                ended = time.monotonic()
+            all_on = [told for told in running.told() if began + 1.0 <= told["at"] <= ended - 1.0]
+            core = (all_on[-1]["cpu"] - all_on[0]["cpu"]) / (all_on[-1]["at"] - all_on[0]["at"])
             rows.append(row(name, number, results, rows[0]["p50"] if rows else None))
-            cpu = after["cpu"] - before["cpu"]
-            seconds = sum(call.seconds for call in results.calls)
-            rows[-1]["server_core"] = round(cpu / took, 3)
-            rows[-1]["calls_a_core"] = round(seconds / cpu)
-            rows[-1]["server_mb"] = after["rss"]
+            rows[-1] |= {
+                "server_core": round(core, 3),
+                "ms_a_call": round(1000 * core / number, 2),
+                "calls_a_core": round(number / core),
+                "server_mb": all_on[-1]["rss"],
+            }
             console.print(rows[-1])
             if rows[-1]["added_p95"] > 10 * ADDED * 1000 and rows[-1]["own_lateness_p95"] < LATE * 1000:
                 break
@@ -158,7 +187,7 @@ def row(name: str, number: int, results: Results, base: float | None) -> dict[st
         "stop_p95": round(quantile(stops, 0.95), 1) if stops else None,
         "late_sound": sum(call.gaps for call in results.calls),
         "failed": len(results.failed),
-        "own_lateness_p95": round(1000 * quantile([call.late for call in results.calls], 0.95), 1),
+        "own_lateness_p95": round(1000 * quantile([call.late or 0.0 for call in results.calls], 0.95), 1),
     }
 
 
@@ -179,14 +208,38 @@ def carried(rows: list[dict[str, Any]]) -> int:
 
 
 def on_the_wire(number: int, folder: Path) -> dict[str, Any]:
-    file = folder / "wire.json"
-    with server("voicegraph", folder, str(file)) as running:
-        dial(running, talk, number, number, every=1.0 / number)
-    measured = json.loads(file.read_text())
+    """In ms."""
+    file, measured = folder / "wire.json", min(number, MEASURED)
+    with noting_frames() as sent, server("voicegraph", folder, str(file)) as running:
+        dial(running, talk[:2] + talk[-1:], 3, 3)  # warm
+        with crowd(running, number - measured):
+            dial(running, talk, measured, measured, every=1.0 / measured)
+    found = json.loads(file.read_text())
+    came = [
+        1000 * (at - left)
+        for stream, lefts in sent.items()
+        for left, at in zip(lefts, found["nodes"].get(stream, ()), strict=False)
+    ]
+    figures = {"sent to first node": came, "read to first node": found["read"], "interrupt to clear": found["clear"]}
     return {
         what: {f"p{part}": round(quantile(values, part / 100), 3) for part in (50, 95, 99)} | {"count": len(values)}
-        for what, values in measured.items()
+        for what, values in figures.items()
     }
+
+
+@contextmanager
+def noting_frames() -> Generator[dict[str, list[float]]]:
+    """When each frame of each stream is about to be sent, by the clock that all processes share."""
+    sent: dict[str, list[float]] = defaultdict(list)
+    media = Messages.media
+
+    def noting(self: Messages, codes: bytes, at: int) -> str:
+        message = media(self, codes, at)
+        sent[self.identity.stream].append(time.perf_counter())
+        return message
+
+    with patch.object(Messages, "media", noting):
+        yield sent
 
 
 def soak(number: int, folder: Path) -> dict[str, Any]:
@@ -206,7 +259,7 @@ def soak(number: int, folder: Path) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> Table:
     figures = ("p50", "p95", "p99", "added_p95", "stop_p95", "late_sound", "failed", "own_lateness_p95")
-    columns = ("contender", "calls", *figures, "server_core", "calls_a_core")
+    columns = ("contender", "calls", *figures, "server_core", "ms_a_call", "calls_a_core")
     shown = Table(*columns)
     for each in rows:
         shown.add_row(*(str(each[column]) for column in columns))

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from math import ceil
 from pathlib import Path
@@ -70,10 +71,11 @@ async def watch(file: Path) -> None:
 
 
 def now() -> dict[str, Any]:
-    """Memory in MB, CPU seconds, tasks, threads and open files."""
+    """When that is, memory in MB, CPU seconds, tasks, threads and open files."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     used = resource.getrusage(resource.RUSAGE_SELF)
     return {
+        "at": round(time.monotonic(), 3),
         "rss": round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 2),
         "cpu": round(used.ru_utime + used.ru_stime, 3),
         "tasks": len(asyncio.all_tasks()),

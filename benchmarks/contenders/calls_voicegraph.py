@@ -1,7 +1,8 @@
 """`python -m ...calls_voicegraph PORT WATCH [WIRE]`: an agent on `twilio.call`, until SIGTERM.
 
-With WIRE it writes there how long it took, in ms: a message that came in to reach the first node as a frame, and an
-interrupt to become a `clear` on the socket.
+With WIRE it writes there, at its end, when each frame of each stream reached the first node (`nodes`, by the clock that
+all processes share), how long that was after it was read from the socket, and how long after an interrupt the `clear`
+was written to it (`read`, `clear`, in ms).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from time import perf_counter
@@ -18,13 +20,14 @@ from loguru import logger
 
 from benchmarks.contenders.calls_shape import HEARS_AT, SPEAKS_AT, Caller, arguments, beeps, watch
 from voicegraph import Audio, Interrupt, Sentence, TTSAudio, UserTurn, node
+from voicegraph.call import Call, this_call
 from voicegraph.graph import compile_plan, loads
 from voicegraph.phrases import in_memory
 from voicegraph.ports import Rate
 from voicegraph.serve.app import App
-from voicegraph.serve.connection import WebConnection
 from voicegraph.serve.limits import Limits
-from voicegraph.serve.server import Server, configuration, listen
+from voicegraph.serve.server import Server, configuration, listen, settle
+from voicegraph.serve.socket import Event, Socket
 from voicegraph.transports.twilio import TwilioCall
 
 GRAPH = """
@@ -36,26 +39,25 @@ nodes:
 flow: line -> hear -> llm -> tts -> line
 """
 logger.remove()
-wire: dict[str, list[float]] = {"in": [], "clear": []}
-received: dict[Any, float] = {}
-decided: dict[Any, float] = {}
+wire: dict[str, Any] = {"read": [], "clear": [], "nodes": defaultdict(list)}
 
 
 @node("calls.hear")
 class Hear:
     """Interrupts when the caller begins to speak, and opens a turn when they are done."""
 
+    call: Call = this_call()
+
     def __post_init__(self) -> None:
         self._caller = Caller()
 
     def hear(self, audio: Annotated[Audio, Rate(HEARS_AT)]) -> Iterator[Interrupt | UserTurn]:
-        task = asyncio.current_task()
-        if WIRE and (at := received.pop(task, None)):
-            wire["in"].append((perf_counter() - at) * 1000)
+        if WIRE:
+            note(self.call.line)
         match self._caller.hear(audio.pcm):
             case "started":
                 if WIRE:
-                    decided[task] = perf_counter()
+                    decided[self.call.line.phone.stream] = perf_counter()
                 yield Interrupt("barge-in")
             case "stopped":
                 yield UserTurn("Go on.")
@@ -80,29 +82,45 @@ class TTS:
             yield TTSAudio(pcm, SPEAKS_AT, "Beep.")
 
 
+decided: dict[str, float] = {}
+read: dict[Socket, deque[float]] = defaultdict(deque)
+"""When each message was read that waits to be taken."""
+taken: dict[Any, float] = {}
+"""When the one was read that a task is at."""
+
+
+def note(line: TwilioCall) -> None:
+    """A frame is at the first node."""
+    now = perf_counter()
+    wire["nodes"][line.phone.stream].append(now)
+    if at := taken.pop(asyncio.current_task(), None):
+        wire["read"].append((now - at) * 1000)
+
+
 def measure_wire() -> None:
-    """Notes when a message came in, in the task that handles it; and when the `clear` it leads to is on the socket."""
-    receive, send, clear = WebConnection.receive, WebConnection.send, TwilioCall.clear
-    under_way: dict[Any, float] = {}
+    data_received, take, write = Socket.data_received, Socket.take, Socket.write
 
-    async def received_at(self: WebConnection) -> str | bytes:
-        message = await receive(self)
-        received[asyncio.current_task()] = perf_counter()
-        return message
+    def received_at(self: Socket, data: bytes) -> None:
+        now, before = perf_counter(), len(self.queue)
+        data_received(self, data)
+        read[self].extend([now] * (len(self.queue) - before))
 
-    def cleared(self: TwilioCall) -> None:
-        if at := decided.pop(asyncio.current_task(), None):  # the line is told in the step of the decision
-            under_way[self._connection] = at
-        clear(self)
+    async def taken_at(self: Socket) -> Event:
+        event = await take(self)
+        if at := read[self]:
+            taken[asyncio.current_task()] = at.popleft()
+        return event
 
-    async def sent_at(self: WebConnection, message: str | bytes) -> None:
-        await send(self, message)
-        if isinstance(message, str) and '"clear"' in message and (at := under_way.pop(self, None)):
-            wire["clear"].append((perf_counter() - at) * 1000)
+    def written_at(self: Socket, *messages: str | bytes) -> bool:
+        sent = write(self, *messages)
+        if isinstance(messages[0], str) and '"clear"' in messages[0]:
+            stream = json.loads(messages[0])["streamSid"]
+            wire["clear"].append((perf_counter() - decided.pop(stream)) * 1000)
+        return sent
 
-    WebConnection.receive = received_at  # type: ignore[method-assign]
-    WebConnection.send = sent_at  # type: ignore[method-assign]
-    TwilioCall.clear = cleared  # type: ignore[method-assign]
+    Socket.data_received = received_at  # type: ignore[method-assign]
+    Socket.take = taken_at  # type: ignore[method-assign]
+    Socket.write = written_at  # type: ignore[method-assign]
 
 
 async def beside(_: App) -> None:
@@ -116,7 +134,9 @@ def main() -> None:
     limits = Limits(max_calls=10_000, max_lag=60.0, drain=1.0)
     if WIRE:
         measure_wire()
-    app = App(compile_plan(loads(GRAPH)), limits=limits, phrases=in_memory(), beside=beside)
+    app = App(
+        compile_plan(loads(GRAPH)), limits=limits, phrases=in_memory(), beside=beside, warmed=lambda error: settle()
+    )
     Server(configuration(app, limits)).run(sockets=[listen("127.0.0.1", arguments()[0])])
     if WIRE:
         WIRE.write_text(json.dumps(wire))

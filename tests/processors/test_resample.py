@@ -14,7 +14,7 @@ from voicegraph.testing import run_node
 
 
 def sound(rate: int, seconds: float, step: int = 37) -> bytes:
-    return b"".join((n * step % 20_000).to_bytes(2, "little") for n in range(round(rate * seconds)))
+    return b"".join((n * n * step % 20_011).to_bytes(2, "little") for n in range(round(rate * seconds)))
 
 
 def caller(rate: int, seconds: float, start: float = 0.0) -> list[Audio]:

@@ -27,7 +27,7 @@ def encode_mulaw(pcm: bytes) -> bytes:
 
 def decode_mulaw(codes: bytes) -> bytes:
     """mu-law to PCM16."""
-    return _mulaw_samples()[np.frombuffer(codes, np.uint8)].tobytes()
+    return _mulaw_samples().take(np.frombuffer(codes, np.uint8)).tobytes()
 
 
 def encode_alaw(pcm: bytes) -> bytes:
@@ -37,12 +37,11 @@ def encode_alaw(pcm: bytes) -> bytes:
 
 def decode_alaw(codes: bytes) -> bytes:
     """A-law to PCM16."""
-    return _alaw_samples()[np.frombuffer(codes, np.uint8)].tobytes()
+    return _alaw_samples().take(np.frombuffer(codes, np.uint8)).tobytes()
 
 
 def _encode(pcm: bytes, table: Codes) -> bytes:
-    codes: Codes = table[np.frombuffer(pcm, "<u2")]
-    return codes.tobytes()
+    return table.take(np.frombuffer(pcm, "<u2")).tobytes()
 
 
 def _every_sample() -> NDArray[np.int32]:
