@@ -1,4 +1,5 @@
-# make run, make test: from a plain clone to a voice agent. Everything is kept in .venv; `make clean` takes it away.
+# make run, make test: from a plain clone to a voice agent. Everything is kept in .venv, and the benchmarks' rivals in
+# .bench; `make clean` takes both away.
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -10,13 +11,16 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 	$$each -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$each && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint clean
+.PHONY: help setup run test lint bench bench-long bench-report clean
 
 help:
 	@echo "make setup   an environment in $(VENV) with all that is needed"
 	@echo "make run     asks the local agent the question in examples/question.wav; the answer is in reply.wav"
 	@echo "make test    the tests"
 	@echo "make lint    ruff, mypy and pyright"
+	@echo "make bench   the short benchmarks, a quarter of an hour; make bench BENCH=\"hop calls\" for these two"
+	@echo "make bench-long    the other benchmarks, more than an hour"
+	@echo "make bench-report  the tables and plots of benchmarks/README.md, from benchmarks/results"
 	@echo "make clean   takes away what these have made"
 
 setup: $(STAMP)
@@ -34,8 +38,17 @@ lint: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/pyright
 
+bench: $(STAMP)
+	@$(BIN)/python -m benchmarks.suite $(BENCH)
+
+bench-long: $(STAMP)
+	@$(BIN)/python -m benchmarks.suite --long
+
+bench-report: $(STAMP)
+	@$(BIN)/python -m benchmarks.report
+
 clean:
-	rm -rf $(VENV) dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .bench dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv is quick, and is put inside the environment; where it cannot be had, or not reach the registry, pip does the same.

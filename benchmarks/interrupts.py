@@ -8,8 +8,8 @@
 3. Pause first, decide later: how soon it is silent, and what is lost, under virtual time.
 4. What a minute's conversation with three interruptions costs, under virtual time.
 
-Each contender runs in a fresh process. Needs `pip install "pipecat-ai[websocket]==1.14.0" uvloop` beside voicegraph
-with its extra `audio`; without pipecat or uvloop, their rows are left out, and the result says so.
+Each contender runs in a fresh process. Needs voicegraph's extra `audio`, and `pip install "pipecat-ai[websocket]"
+uvloop` beside it or beside another voicegraph, whose interpreter PIPECAT_PYTHON names; without, rows are left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -30,6 +31,8 @@ from benchmarks.contenders.interrupts_shape import CASES
 from benchmarks.machine import save
 
 ROOT = Path(__file__).parent.parent
+PIPECAT = os.environ.get("PIPECAT_PYTHON")
+"""An interpreter that has pipecat, if this one has not."""
 IN_FULL = {
     ("voicegraph", "asyncio", "tts"),
     ("voicegraph", "uvloop", "tts"),
@@ -48,7 +51,8 @@ console = Console()
 
 def contender(name: str, *args: object) -> Any:
     """What a contender prints. What it writes to stderr is the noise of hostile nodes, unless it fails."""
-    command = [sys.executable, "-m", f"benchmarks.contenders.interrupts_{name}", *map(str, args)]
+    python = PIPECAT if name == "pipecat" and PIPECAT else sys.executable
+    command = [python, "-m", f"benchmarks.contenders.interrupts_{name}", *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stderr[-3000:]}")
@@ -73,6 +77,7 @@ def stale(chunks: list[int]) -> dict[str, int]:
 def clear(interrupts: int) -> list[dict[str, Any]]:
     """Every case with every contender on every loop."""
     here = {name for name in ("asyncio", "uvloop", "voicegraph", "pipecat") if importlib.util.find_spec(name)}
+    here |= {"pipecat"} if PIPECAT else set()
     rows: list[dict[str, Any]] = []
     for case, what in CASES.items():
         for name in ["pipecat"] if case == "moved" else ["voicegraph", "pipecat"]:

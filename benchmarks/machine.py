@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,11 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def save(name: str, results: Any, packages: Iterable[str]) -> Path:
-    """Writes benchmarks/results/NAME.json, with the command, the machine and the versions beside the figures."""
+def save(name: str, results: Any, packages: Iterable[str], rivals: Mapping[str, str | None] | None = None) -> Path:
+    """Writes benchmarks/results/NAME.json, with the command, the machine and the versions beside the figures.
+
+    rivals: versions of those that have environments of their own.
+    """
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     command = " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
@@ -51,7 +54,7 @@ def save(name: str, results: Any, packages: Iterable[str]) -> Path:
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
-        "versions": versions(packages),
+        "versions": {**versions(packages), **{name: found for name, found in (rivals or {}).items() if found}},
         "results": results,
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

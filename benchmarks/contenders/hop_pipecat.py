@@ -1,7 +1,8 @@
-"""A chain of pass-through processors in pipecat. `python hop_pipecat.py lean|direct NODES FRAMES` prints CPU seconds.
+"""A chain of pass-through processors in pipecat. `python hop_pipecat.py STYLE NODES FRAMES` prints CPU seconds.
 
-lean: the documented way, with everything optional off: no observers, turn tracking, RTVI, metrics, heartbeats, idle
-detection. direct: the same, and every processor with `enable_direct_mode`, which leaves out its queues and tasks.
+STYLE: `documented`, as its documentation builds a pipeline and its worker; `lean`, with everything optional off (no
+observers, turn tracking, RTVI, metrics, heartbeats, idle detection); `direct`, the same, and every processor with
+`enable_direct_mode`, which leaves out its queues and tasks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import Frame, InputAudioRawFrame, StartFrame
@@ -69,16 +71,22 @@ class Source(FrameProcessor):
         await self.worker.stop_when_done()
 
 
-async def cpu_seconds(length: int, frames: int, **options: bool) -> float:
+LEAN: dict[str, Any] = {
+    "cancel_on_idle_timeout": False,
+    "idle_timeout_secs": None,
+    "enable_turn_tracking": False,
+    "enable_rtvi": False,
+    "check_dangling_tasks": False,
+}
+
+
+async def cpu_seconds(style: str, length: int, frames: int) -> float:
+    options = {"enable_direct_mode": True} if style == "direct" else {}
     source, sink = Source(frames, **options), Sink(frames, **options)
     worker = PipelineWorker(
         Pipeline([source, *(Hop(**options) for _ in range(length)), sink]),
         params=PipelineParams(),
-        cancel_on_idle_timeout=False,
-        idle_timeout_secs=None,
-        enable_turn_tracking=False,
-        enable_rtvi=False,
-        check_dangling_tasks=False,
+        **({} if style == "documented" else LEAN),
     )
     source.worker = worker
     runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
@@ -90,4 +98,4 @@ async def cpu_seconds(length: int, frames: int, **options: bool) -> float:
 
 if __name__ == "__main__":
     style, length, frames = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    print(asyncio.run(cpu_seconds(length, frames, **({"enable_direct_mode": True} if style == "direct" else {}))))
+    print(asyncio.run(cpu_seconds(style, length, frames)))

@@ -1,0 +1,1 @@
+"""The tables and plots of benchmarks/README.md, made from results/*.json: `python -m benchmarks.report`."""
