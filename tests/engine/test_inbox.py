@@ -11,7 +11,6 @@ from voicegraph import Audio, Sentence, Transcript
 from voicegraph.engine.inbox import Inbox
 from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turns import Turns
-from voicegraph.engine.timing import NodeTiming
 from voicegraph.engine.turnstile import Turnstile
 from voicegraph.frames import Frame
 

@@ -18,8 +18,8 @@ from voicegraph import (
     TTSAudio,
     UserTurn,
 )
-from voicegraph.engine.outlet import CALL
 from voicegraph.engine.milestones import Milestone, Milestones
+from voicegraph.engine.outlet import CALL
 
 BEGAN = 1000.0
 """Loop time at which the call's audio begins."""
@@ -50,7 +50,7 @@ class Told:
         """The caller's audio, in 20 ms frames that come in as soon as they are whole."""
         for index in range(round(seconds / 0.02)):
             end = (index + 1) * 0.02
-            self.at(end, Audio(bytes(640), at=index * 0.02, born=BEGAN + end), "line")
+            self.milestones.came("line", Audio(bytes(640), at=index * 0.02), BEGAN + end)
 
 
 def spoken() -> Told:
@@ -162,8 +162,9 @@ def test_a_reply_without_a_user_turn_answers_what_was_said() -> None:
 def test_the_delay_of_the_callers_audio_counts() -> None:
     """Frames that came in 2 s late move the end of speech, so the answer is as quick as the caller found it."""
     told = Told()
-    told.at(3.0, Audio(bytes(32_000), at=0.0, born=BEGAN + 3.0), "line")
-    told.at(3.0, Audio(bytes(32_000), at=0.0, born=BEGAN + 0.5), "converter")
+    told.milestones.line = "line"
+    told.milestones.came("line", Audio(bytes(32_000), at=0.0), BEGAN + 3.0)
+    told.milestones.came("music", Audio(bytes(32_000), at=0.0), BEGAN + 0.5)
     told.at(3.1, SpeechStopped(at=1.0))
     told.at(3.1, UserTurn("hello", turn=1))
     told.heard(3.62, 1, 0.02)

@@ -151,7 +151,8 @@ def test_the_critical_path_of_a_plain_answer() -> None:
     _, turn = answered()
     assert turn.answer is not None
     assert path(turn) == [
-        ("stt", "text final", 300),
+        ("vad", "pause noticed", 100),
+        ("stt", "text final", 200),
         ("brain", "turn given", 100),
         ("llm", "at work", 350),  # to the token that ends the first sentence
         ("voice", "at work", 250),
@@ -169,7 +170,7 @@ def test_the_critical_path_of_a_plain_answer() -> None:
 
 def test_what_was_ready_before_the_commit_was_not_waited_for() -> None:
     _, turn = answered(brain={"waits": 2.0, "early": True})
-    assert path(turn) == [("stt", "text final", 300), ("brain", "turn committed", 2000)]
+    assert path(turn) == [("vad", "pause noticed", 100), ("stt", "text final", 200), ("brain", "turn committed", 2000)]
     assert turn.answer == pytest.approx(2.3, abs=1e-3)
 
 

@@ -83,6 +83,10 @@ class Peer:
 
     # --- as the line sees it -----------------------------------------------------------------------------------------
 
+    def send_now(self, *messages: str | bytes) -> bool:
+        """Knows no way, as some web servers do not."""
+        return False
+
     async def receive(self) -> str | bytes:
         message = None if self._gone.is_set() else await self._coming.get()
         if message is None:

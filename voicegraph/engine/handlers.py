@@ -46,6 +46,7 @@ class Bound:
         self.begins = any(given.side == "reply" for given in handler.gives)
         self._one_by_one = handler.form is Form.FRAME  # asked once, as members of an Enum take long to look up
         self._coroutine = handler.style is Style.COROUTINE
+        self._plain = self._one_by_one and self._coroutine
 
     @staticmethod
     def of(handler: Handler, instance: Any, kind: NodeType) -> Bound:
@@ -68,44 +69,59 @@ class Bound:
             if given is not None:
                 yield given
 
-    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
-        """See `Work`. Calls for frames of sound are timed if those are measured, others always."""
-        began = first = None
-        stands_for = outlet.timing.measures
-        if stands_for or not self._one_by_one:
-            outlet.timing.measures, began = 0, outlet.timing.clock()
-        made = self.function(*argument)
-        if self._coroutine:
-            given = await made
-            if given is not None:
-                if stands_for:
-                    first = outlet.timing.clock()
-                    wait = outlet.send_measured(given, cause, stands_for)
-                else:
-                    wait = outlet.send(given, cause)
-                if wait is not None:
-                    await outlet.room(wait)
-        elif self.style is Style.ASYNC_GENERATOR:
-            every = Every()
-            try:
-                async for given in made:
-                    first = first or outlet.timing.clock()
-                    every.left -= 1
-                    wait = outlet.send(given, cause) if every.left else outlet.send_measured(given, cause, every.next())
-                    if wait is not None:
-                        await outlet.room(wait)
-                    if cause.turn and not self.lasting and outlet.turns.void(cause):
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause, stands_for: int = 0) -> None:
+        """See `Work`. Timed, but for a call with a frame that is not measured. stands_for: so many calls."""
+        if self._plain and not stands_for:
+            given = await self.function(*argument)
+            if given is not None and (wait := outlet.send(given, cause)) is not None:
+                await outlet.room(wait, cause.turn)
+            return
+        timing, every, first, whole = outlet.timing, Every(), None, False
+        began, stands_for = timing.clock(), stands_for if self._one_by_one else 1
+        try:
+            made = self.function(*argument)
+            if self.style is Style.ASYNC_GENERATOR:
+                async with aclosing(made):
+                    async for given in made:
+                        first = timing.clock() if first is None else first
+                        every.left -= 1
+                        if every.left or not stands_for:
+                            wait = outlet.send(given, cause)
+                        else:
+                            wait = outlet.send_measured(given, cause, stands_for * every.next())
+                        if wait is not None:
+                            await outlet.room(wait, cause.turn)
+                        if cause.turn and not self.lasting and outlet.turns.void(cause):
+                            break
+            else:  # synchronous: of a node that has asynchronous handlers too, it keeps its place in the row
+                for given in made if self.style is Style.GENERATOR else (await made if self._coroutine else made,):
+                    if given is not None:
+                        first = timing.clock() if first is None else first
+                        wait = (
+                            outlet.send_measured(given, cause, stands_for) if stands_for else outlet.send(given, cause)
+                        )
+                        if wait is not None:
+                            await outlet.room(wait, cause.turn)
+                    if outlet.turns.void(cause):
                         break
-            finally:
-                await made.aclose()
-        else:  # a synchronous handler of a node that has asynchronous ones too: it keeps its place in the row
-            for given in made if self.style is Style.GENERATOR else (made,):
-                if given is not None:
-                    await outlet.give(given, cause)
-                if outlet.turns.void(cause):
-                    break
-        if began is not None:
-            outlet.timing.took(began, first, outlet.timing.clock(), stands_for or 1)
+            whole = True
+        finally:
+            if stands_for:
+                timing.took(began, first, turn=cause.turn, stands_for=stands_for, whole=whole)
+
+
+class Measured:
+    """One call of a handler with a frame that is measured, and stands for so many."""
+
+    def __init__(self, bound: Bound, stands_for: int) -> None:
+        self.lasting = bound.lasting
+        self.begins = bound.begins
+        self._bound = bound
+        self._stands_for = stands_for
+
+    async def drive(self, argument: tuple[Any, ...], outlet: Outlet, cause: Cause) -> None:
+        """See `Work`."""
+        await self._bound.drive(argument, outlet, cause, self._stands_for)
 
 
 class Source:
@@ -126,17 +142,21 @@ class Source:
         if self._bound.style is not Style.ASYNC_GENERATOR:
             await self._bound.drive(argument, outlet, cause)
             return
-        clock, every, noted = asyncio.get_running_loop().time, Every(), 0.0
+        clock, every, left, noted = asyncio.get_running_loop().time, Every(), 1, 0.0
         made = self._bound.function()
         try:
             async for given in made:
                 cause.born = now = clock()
-                every.left -= 1
-                wait = outlet.send(given, cause) if every.left else outlet.send_measured(given, cause, every.next())
+                left -= 1
+                if left:
+                    wait = outlet.send(given, cause)
+                else:
+                    wait = outlet.send_measured(given, cause, every.next())
+                    left = every.left
                 if now >= noted and type(given) is Audio:
                     noted = now + NOTED
                     self._came(given, now)
                 if wait is not None:
-                    await outlet.room(outlet.surely(wait))
+                    await outlet.room(outlet.surely(wait), cause.turn)
         finally:
             await made.aclose()

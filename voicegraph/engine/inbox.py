@@ -36,18 +36,18 @@ class Inbox:
         self._granted = 0  # places promised to writers that have not run yet
         self._writers: deque[asyncio.Future[None]] | None = None  # made when somebody has to wait: most never do
         self.measured = 0  # measured frames in here, or some more than there are
-        self._timed: Frame | None = None  # one of sound that is
+        self.timed: Frame | None = None  # the one whose wait is noted
         self._stands_for = 1
         self._since = 0.0  # when it came in
 
     def __len__(self) -> int:
         return len(self._frames)
 
-    def push(self, frame: Frame) -> Awaitable[None] | None:
-        """Takes a frame in; None when that is done, else what the giver has to await for it."""
+    def push(self, frame: Frame, measured: int = 0) -> Awaitable[None] | None:
+        """Takes a frame in; None when that is done, else what the giver has to await for it. measured: 1 if it is."""
         if len(self._frames) + self._granted >= self.bound:
             if not (self.lossy and type(frame) is Audio):
-                return self._push_when_room(frame)
+                return self._push_when_room(frame, measured)
             if not self._drop_oldest_audio():
                 return None
         self._put(frame)
@@ -55,34 +55,39 @@ class Inbox:
 
     def push_measured(self, frame: Frame) -> Awaitable[None] | None:
         """The same, and it is noted how long it waits until it is taken."""
-        timing = self.timing
-        if type(frame) in SOUND:
+        timing, sound = self.timing, type(frame) in SOUND
+        if sound:
             timing.items += timing.sampling.stands_for
-            if self._timed is None:
-                self._timed, self._stands_for, self._since = frame, timing.sampling.stands_for, timing.clock()
-            elif frame.turn <= timing.settled:
-                return self.push(frame)  # one at a time is enough
         if frame.turn > timing.settled:
             timing.came(frame)
-        self.measured += 1
-        return self.push(frame)
+        elif sound and self.timed is not None:
+            return self.push(frame)  # one at a time is enough
+        wait = self.push(frame, 1)
+        if wait is None:
+            self.measured += 1
+            if self.timed is None:
+                self.timed, self._since = frame, timing.clock()
+                self._stands_for = timing.sampling.weigh(frame)
+        return wait
 
-    def taken(self, frame: Frame) -> None:
-        """A frame was taken out for a handler, while there were measured ones."""
-        timing, settled = self.timing, frame.turn <= self.timing.settled
-        if frame is self._timed:
-            self._timed = None
-            timing.measures = self._stands_for
-            if settled:
-                timing.waited(timing.clock() - self._since)
-        elif type(frame) not in SOUND:
+    def taken(self, frame: Frame) -> int:
+        """A frame was taken out for a handler: for how many it stands, if it is measured, or 0.
+
+        To be called while any are, unless it can only be another one: most frames of sound go by without a call.
+        """
+        timing, stands_for = self.timing, 0
+        if type(frame) not in SOUND:
             timing.items += 1
-            timing.measures = 1
-        elif settled:
-            return
-        self.measured -= 1
-        if not settled:
+            stands_for = 1
+        if frame is self.timed:
+            self.timed = None
+            stands_for = self._stands_for
+            if frame.turn <= timing.settled:
+                timing.waited(timing.clock() - self._since)
+        if frame.turn > timing.settled:
             timing.taken(frame)
+        self.measured -= stands_for > 0
+        return stands_for
 
     def push_marker(self, frame: Frame) -> None:
         """Takes in an end marker, which never waits: there is one for each giver and turn."""
@@ -95,15 +100,14 @@ class Inbox:
             frame = frames[0]
             if not frame.turn or not void(frame):
                 return frame
-            if frame is self._timed:
-                self._timed = None
+            if frame is self.timed:
+                self.timed = None
             self.pop()
         return None
 
     async def wait(self) -> None:
         """Returns when something has come in. Safe to cancel."""
-        if not self._writers:
-            self.measured = 0
+        self.measured, self.timed = 0, None
         self._reader = asyncio.get_running_loop().create_future()
         await self._reader
 
@@ -122,14 +126,15 @@ class Inbox:
 
     def purge(self) -> None:
         """Lets go of what an interrupt has made void."""
-        if self._timed is not None and self.turns.void(self._timed):
-            self._timed = None
+        if self.timed is not None and self.turns.void(self.timed):
+            self.timed = None
         self._frames = deque(frame for frame in self._frames if not self.turns.void(frame))
         self._let_writers_in()
 
-    async def _push_when_room(self, frame: Frame) -> None:
+    async def _push_when_room(self, frame: Frame, measured: int) -> None:
         if self._has_room() and not self._writers:  # it was made before we began to wait
             self._put(frame)
+            self.measured += measured
             return
         place = asyncio.get_running_loop().create_future()
         if self._writers is None:
@@ -141,6 +146,7 @@ class Inbox:
             if place.done() and not place.cancelled():  # granted, even if the giver is being cancelled right now
                 self._granted -= 1
                 self._put(frame)
+                self.measured += measured
             self._let_writers_in()
 
     def _has_room(self) -> bool:
@@ -166,8 +172,8 @@ class Inbox:
         self.dropped += 1
         for index, frame in enumerate(self._frames):
             if type(frame) is Audio:
-                if frame is self._timed:
-                    self._timed = None
+                if frame is self.timed:
+                    self.timed = None
                 del self._frames[index]
                 return True
         return False

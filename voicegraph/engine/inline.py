@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from time import perf_counter  # a synchronous call takes no time on a loop's clock; what is measured steers nothing
 from typing import Any
 
@@ -98,7 +98,7 @@ class InlineGenerator:
                 else:
                     wait = self.outlet.send(given, cause)
                 if wait is not None:
-                    return self._rest(wait, made, cause)
+                    return self._rest(wait, made, cause, stands_for)
                 if self.outlet.turns.void(cause):
                     made.close()
         except Exception as error:  # noqa: BLE001 - as above
@@ -122,11 +122,16 @@ class InlineGenerator:
             made.close()
             self.outlet.timing.own += stands_for * took
 
-    async def _rest(self, wait: Awaitable[None], made: Generator[Any, None, None], cause: Cause) -> None:
+    async def _rest(self, wait: Wait, made: Generator[Any, None, None], cause: Cause, stands_for: int) -> None:
+        outlet = self.outlet
         try:
-            await wait
-            while not self.outlet.turns.void(cause):
-                await done(self.outlet.send(next(made), cause))
+            while True:
+                if wait is not None:
+                    await outlet.room(wait, cause.turn)
+                if outlet.turns.void(cause):
+                    break
+                given = next(made)
+                wait = outlet.send_measured(given, cause, stands_for) if stands_for else outlet.send(given, cause)
         except StopIteration:
             pass
         except Exception as error:  # noqa: BLE001 - as above

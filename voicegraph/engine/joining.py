@@ -28,6 +28,9 @@ def join(edges: Iterable[Edge], nodes: Mapping[str, RunningNode], policy: Policy
             node.keep_replies_apart()
     givers = Givers(edges, nodes, policy.turns)
     for node in nodes.values():
+        policy.turn_times.timings[node.name] = node.timing
+        if node.kind.line:
+            policy.turn_times.line = node.name
         told = [each for each in CALLER_MILESTONES if each in node.kind.gives]
         clocks = {each: [partial(policy.turn_times.given, node.name)] for each in told}
         lay(node.outlet, edges, nodes, clocks)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from voicegraph.engine.handlers import Work
+from voicegraph.engine.handlers import Bound, Measured, Work
 from voicegraph.engine.inbox import Inbox
 from voicegraph.engine.outlet import Answering, Cause, Outlet, Wait, done
 from voicegraph.engine.stream import ENDS, FrameStream
@@ -168,9 +168,20 @@ class FrameLane(_Lane):
                 self._current = None
 
     def _take(self, frame: Frame, cause: Cause) -> Coroutine[Any, Any, None]:
-        if self.inbox.measured:
-            self.inbox.taken(frame)
+        inbox = self.inbox
+        if (
+            inbox.measured
+            and (inbox.timed is frame or inbox.timed is None or inbox.measured > 1)
+            and (stands_for := inbox.taken(frame))
+        ):
+            return self._measured(stands_for, frame, cause)
         return self._handle(self.bounds[type(frame)], (frame,), cause, fatal=self.fatal)
+
+    async def _measured(self, stands_for: int, frame: Frame, cause: Cause) -> None:
+        work = self.bounds[type(frame)]  # what recovers times its requests itself
+        await self._handle(
+            Measured(work, stands_for) if isinstance(work, Bound) else work, (frame,), cause, fatal=self.fatal
+        )
 
     async def _delegate(self, frame: Frame, cause: Cause) -> None:
         await self._at_most(self.concurrency - 1)
@@ -192,7 +203,10 @@ class FrameLane(_Lane):
     async def _finish(self, end: Frame) -> None:
         await self._at_most(0)
         if type(end) in self.bounds:
-            await self._take(end, end)
+            timing = self.host.outlet.timing
+            timing.items += 1
+            timing.input_ended(end.turn)
+            await self._measured(1, end, end)
         await done(self.host.lane_done(end))
 
 

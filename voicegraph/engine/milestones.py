@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from voicegraph.engine.outlet import CALL
+from voicegraph.engine.timing import TURNS, NodeTiming
 from voicegraph.frames import (
     Audio,
     Commit,
@@ -50,6 +51,14 @@ class Milestone(Enum):
     HEARD = "heard"
 
 
+REACHES: Mapping[type[Frame], Milestone] = {
+    Token: Milestone.TOKEN,
+    Sentence: Milestone.SENTENCE,
+    TTSAudio: Milestone.AUDIO,
+}
+"""The milestones that are reached with the first frame of a type in a turn."""
+
+
 class Cue(NamedTuple):
     """A node told of the end of the caller's speech. what: it told."""
 
@@ -80,8 +89,8 @@ class TurnTimes:
 
     began: of the turn. asked: the caller's words that it answers. origin: the node that began it. reached_by: which
     node gave the frame of a milestone. happened: faults, and what was done about them. cues: who last told something
-    of the caller's speech before the turn was given, and before it was committed. interrupted: when an interrupt gave
-    it up. silent: when the caller last heard a sound of it after that.
+    of the caller's speech before the turn was given, and before it was committed. held: for its commit. interrupted:
+    when an interrupt gave it up. silent: when the caller last heard a sound of it after that.
     """
 
     turn: int
@@ -93,6 +102,7 @@ class TurnTimes:
     marks: dict[Milestone, float] = field(default_factory=dict[Milestone, float])
     reached_by: dict[Milestone, str] = field(default_factory=dict[Milestone, str])
     happened: list[Incident] = field(default_factory=list["Incident"])
+    held: bool = False
     interrupted: float | None = None
     silent: float | None = None
 
@@ -131,12 +141,16 @@ class TurnTimes:
 
 
 class Milestones:
-    """Those of one call. turns: by number, with those that were taken back unheard. clock: the loop's, if not given."""
+    """Those of one call. turns: the newest, by number, with those that were taken back unheard. clock: the loop's.
+
+    timings: of the nodes. line: who hears the caller; "" without a line, when every source does.
+    """
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self.turns: dict[int, TurnTimes] = {}
+        self.timings: dict[str, NodeTiming] = {}
+        self.line = ""
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
-        self._line = ""  # who gave the first caller audio
         self._came: deque[tuple[float, float]] = deque(maxlen=KEEP)  # position of a frame's end, and when it came in
         self._stop: _Told | None = None  # by the caller's silence
         self._cue: Cue | None = None
@@ -151,11 +165,23 @@ class Milestones:
         return [times for _, times in sorted(self.turns.items()) if times.answer is not None]
 
     def given(self, node: str, frame: Frame) -> None:
-        handle = self._HANDLERS.get(type(frame))
-        if handle is not None:
-            handle(self, node, frame)
-        elif type(frame) in self._REACHES:
-            self._turn(node, frame).reach(self._REACHES[type(frame)], node, self._clock())
+        match frame:
+            case SpeechStarted():
+                self._stop = self._text = self._cue = None
+            case SpeechStopped():
+                self._on_stopped(node, frame)
+            case Transcript(final=True):
+                self._on_final(node, frame)
+            case EndOfTurn():
+                self._cue = Cue(node, "end of turn judged", self._clock())
+            case UserTurn():
+                self._on_turn(node, frame)
+            case Commit():
+                self.committed(frame)
+            case Token() | Sentence() | TTSAudio():
+                self._turn(node, frame).reach(REACHES[type(frame)], node, self._clock())
+            case _:
+                pass
 
     def played(self, turn: int, seconds: float) -> None:
         """The first report tells when the turn was first heard: so many seconds ago."""
@@ -164,19 +190,22 @@ class Milestones:
             return
         now = self._clock()
         if times.heard is None:
-            times.marks[Milestone.HEARD] = max(now - seconds, times.marks.get(Milestone.AUDIO, 0.0))
-            self._stop = self._text = self._cue = None  # what the caller said has its answer
+            times.marks[Milestone.HEARD] = max(now - seconds, times.marks.get(Milestone.AUDIO, now - seconds))
+            if times.speech_end is not None and (self._stop is None or self._stop.end <= times.speech_end):
+                self._stop = self._text = self._cue = None  # what the caller said has its answer
         if times.interrupted is not None:
             times.silent = now
 
-    def came(self, audio: Audio, at: float) -> None:
-        """This sound of the caller came in, at this time. Of some frames in between that is good enough to know."""
-        self._came.append((audio.at + audio.seconds, at))
+    def came(self, node: str, audio: Audio, at: float) -> None:
+        """This sound came in, at this time. Of some frames of the caller's that is good enough to know."""
+        if self.line in ("", node):
+            self._came.append((audio.at + audio.seconds, at))
 
     def committed(self, commit: Frame) -> None:
         """The caller's turn is truly over."""
         for times in self.turns.values():
-            if times.heard is None and times.interrupted is None and Milestone.COMMIT not in times.marks:
+            if times.held and times.heard is None and times.interrupted is None:
+                times.held = False
                 times.reach(Milestone.COMMIT, times.origin, self._clock())
                 self._note_cue(times, Milestone.COMMIT)
 
@@ -194,17 +223,6 @@ class Milestones:
 
     # --- the caller --------------------------------------------------------------------------------------------------
 
-    def _on_audio(self, node: str, audio: Audio) -> None:
-        self._line = self._line or node
-        if node == self._line:
-            self.came(audio, audio.born)
-
-    def _on_started(self, node: str, started: SpeechStarted) -> None:
-        self._stop = self._text = self._cue = None
-
-    def _on_judged(self, node: str, judged: EndOfTurn) -> None:
-        self._cue = Cue(node, "end of turn judged", self._clock())
-
     def _on_stopped(self, node: str, stopped: SpeechStopped) -> None:
         self._cue = Cue(node, Milestone.PAUSE.value, self._clock())
         self._stop = _Told(self._when(stopped.at), self._clock(), node)
@@ -212,10 +230,9 @@ class Milestones:
             if times.speech_end is not None and times.heard is None and Milestone.PAUSE not in times.marks:
                 self._take_speech(times)
 
-    def _on_transcript(self, node: str, transcript: Transcript) -> None:
-        if transcript.final:
-            self._cue = Cue(node, Milestone.TEXT.value, self._clock())
-            self._text = _Told(self._when(transcript.end), self._clock(), node)
+    def _on_final(self, node: str, transcript: Transcript) -> None:
+        self._cue = Cue(node, Milestone.TEXT.value, self._clock())
+        self._text = _Told(self._when(transcript.end), self._clock(), node)
 
     def _when(self, position: float) -> float:
         """When the sample at this position of the caller's audio came in. A frame comes in when its end does."""
@@ -228,7 +245,7 @@ class Milestones:
 
     def _on_turn(self, node: str, turn: UserTurn) -> None:
         times = self._turn(node, turn)
-        times.asked = turn.text
+        times.asked, times.held = turn.text, turn.speculative
         times.reach(Milestone.TURN, node, self._clock())
 
     def _turn(self, node: str, frame: Frame) -> TurnTimes:
@@ -236,13 +253,19 @@ class Milestones:
         times = self.turns.get(frame.turn)
         if times is None:
             self.turns[frame.turn] = times = TurnTimes(frame.turn, began=self._clock(), origin=node)
+            if len(self.turns) > TURNS:
+                del self.turns[next(iter(self.turns))]
             if node != CALL:
                 self._take_speech(times)
         return times
 
     def _note_cue(self, times: TurnTimes, milestone: Milestone) -> None:
-        if self._cue is not None:
-            times.cues[milestone] = self._cue
+        """What was told last led to it, unless who decided had set itself a time: that runs from the pause."""
+        cue, timing = self._cue, self.timings.get(times.origin)
+        if timing is not None and timing.alone and self._stop is not None:
+            cue = Cue(self._stop.node, Milestone.PAUSE.value, self._stop.at)
+        if cue is not None:
+            times.cues[milestone] = cue
 
     def _take_speech(self, times: TurnTimes) -> None:
         """What the caller said last is what the turn answers."""
@@ -254,21 +277,3 @@ class Milestones:
         for milestone, told in ((Milestone.PAUSE, self._stop), (Milestone.TEXT, self._text)):
             if told is not None:
                 times.reach(milestone, told.node, told.at)
-
-    def _on_commit(self, node: str, commit: Commit) -> None:
-        self.committed(commit)
-
-    _HANDLERS: ClassVar[Mapping[type[Frame], Callable[[Milestones, str, Any], None]]] = {
-        Audio: _on_audio,
-        SpeechStarted: _on_started,
-        SpeechStopped: _on_stopped,
-        Transcript: _on_transcript,
-        EndOfTurn: _on_judged,
-        UserTurn: _on_turn,
-        Commit: _on_commit,
-    }
-    _REACHES: ClassVar[Mapping[type[Frame], Milestone]] = {
-        Token: Milestone.TOKEN,
-        Sentence: Milestone.SENTENCE,
-        TTSAudio: Milestone.AUDIO,
-    }

@@ -134,7 +134,7 @@ class Outlet:
                 self.turns.must_be_said(turn)
             if turn != route.turn:
                 route.turn = turn
-                self.timing.gave(turn)
+                self.timing.gave(frame, cause)
                 self._around.turn_times.given(self.node, frame)
                 if route.measured:
                     return self.send_measured(frame, cause, 1)
@@ -196,15 +196,15 @@ class Outlet:
         sampled = not self._every.left
         wait = self.send_measured(frame, cause, self._every.next()) if sampled else self.send(frame, cause)
         if wait is not None:
-            await self.room(wait)
+            await self.room(wait, cause.turn)
 
-    async def room(self, wait: Awaitable[None]) -> None:
+    async def room(self, wait: Awaitable[None], turn: int) -> None:
         """Waits until who takes a frame has room for it, and notes how long that was."""
         began = self.timing.clock()
         try:
             await wait
         finally:
-            self.timing.blocked += self.timing.clock() - began
+            self.timing.spend(turn, blocked=self.timing.clock() - began)
 
     def send_last(self, wait: Wait, turn: int, born: float) -> Wait:
         """Ends a turn behind its last frame. wait: what sending that frame returned."""

@@ -15,8 +15,9 @@ LEAVES_WITHIN = 8.0
 
 async def within(seconds: float, work: Awaitable[object], node: str, lacks: str) -> None:
     """Waits for a node's work. Raises NotAnswered where that takes longer. lacks: in words that go on from its name."""
+    patience = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as patience:
+        async with patience:
             await work
     except TimeoutError:
         if not patience.expired():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from voicegraph.engine.handlers import Bound, Source, Work
@@ -95,11 +96,11 @@ class RunningNode:
         for counter in (self._arrived, self._worked):
             for turn in [turn for turn in counter if 0 < turn < turns.floor and not turns.outlives(turn)]:
                 del counter[turn]
-        self.timing.ended(turns.floor - 1)
+        self.timing.ended(turns.floor - 1, turns.outlives)
 
     def keep_replies_apart(self) -> None:
         """For a node where several givers of replies meet."""
-        self.turnstile = turnstile = Turnstile(self.policy.turns)
+        self.turnstile = turnstile = Turnstile(self.policy.turns, self.timing.came)
         for taken, inlet in self.inlets.items():
             if taken.side == "reply":
                 self.inlets[taken] = Inlet(*map(turnstile.guard, inlet))
@@ -223,7 +224,8 @@ class RunningNode:
             if handler.form is Form.STREAM:
                 self.lanes.append(StreamLane(self, self._work(handler), self._inbox(handler.takes)))
             elif handler.form is Form.SOURCE:
-                self.source = SourceLane(self, Source(self._bind(handler), self.policy.turn_times.came))
+                came = partial(self.policy.turn_times.came, self.name)
+                self.source = SourceLane(self, Source(self._bind(handler), came))
 
     def _ears(self) -> list[Handler]:
         """The handlers that recover as one: those of a node that hears the caller's sound frame by frame."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from functools import cached_property
 from random import Random
 from typing import Any, TypeVar
 
@@ -69,6 +68,7 @@ class Session:
         self.plan = plan
         self.id = call_id
         self._seed = seed
+        self._random: Random | None = None
         self.variables: dict[str, str] = {}
         self.turns = Turns(self._turn_opened)
         self.heard = Heard()
@@ -101,6 +101,7 @@ class Session:
         """Runs the call to its end. Raises CallFailed when a node's fault ended it."""
         self.began = self.now()
         async with AsyncExitStack() as stack:
+            stack.callback(self._over)
             for node in self.nodes.values():
                 if hasattr(node.instance, "__aenter__") and not self.recoveries.enters(node.name):
                     await self._enter(node)
@@ -112,14 +113,18 @@ class Session:
                 await self._ending.over.wait()
             finally:
                 await self._stop()
-        self.ended = self.now()
         if self._ending.failure is not None:
             raise self._ending.failure
 
-    @cached_property
+    def _over(self) -> None:
+        self.ended = self.now()
+
+    @property
     def random(self) -> Random:
         """The source of all randomness in the call. (It takes 2.5 kB, and most calls need none.)"""
-        return Random(self._seed)
+        if self._random is None:
+            self._random = Random(self._seed)
+        return self._random
 
     def timings(self) -> dict[str, NodeTiming]:
         """How long each node took so far."""

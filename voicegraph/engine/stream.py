@@ -29,6 +29,7 @@ class FrameStream:
         self.cause: Cause = Answering(0.0, lasting=True) if first is None else first
         self._inbox = inbox
         self._host = host
+        self._timing = host.outlet.timing
         self.waiting = False  # the handler asks for more than there is
         self._closed = False
         self._handing: asyncio.Task[None] | None = None  # hands on the end of a turn that came by
@@ -40,8 +41,9 @@ class FrameStream:
         frame = await self._next()
         if frame is None:
             raise StopAsyncIteration
-        if self._inbox.measured:
-            self._inbox.taken(frame)
+        inbox = self._inbox
+        if inbox.measured and (inbox.timed is frame or inbox.timed is None or inbox.measured > 1):
+            inbox.taken(frame)
         if isinstance(self.cause, Answering):
             self.cause.born = frame.born
         return frame
@@ -65,7 +67,9 @@ class FrameStream:
                 await asyncio.shield(self._handing)  # which goes on if this read is cancelled
                 self._handing = None
             frame = self._inbox.head() or await self._wait()
+            self._timing.alone = False
             if self._ends_at(frame):
+                self._timing.input_ended(self.turn)
                 return None
             self._inbox.pop()
             if not isinstance(frame, ReplyEnd):
@@ -77,14 +81,15 @@ class FrameStream:
 
     async def _wait(self) -> Frame:
         """For the next frame, when there is none. How long the frames of a turn let wait is noted."""
-        timing, self.waiting = self._host.outlet.timing, True
+        timing, self.waiting = self._timing, True
         began = timing.clock() if self.turn else 0.0
+        timing.alone = True  # until there is one
         try:
             return await self._inbox.peek()
         finally:
             self.waiting = False
             if self.turn:
-                timing.starved += timing.clock() - began
+                timing.spend(self.turn, starved=timing.clock() - began)
 
     def _ends_at(self, frame: Frame) -> bool:
         if self.turn == 0:

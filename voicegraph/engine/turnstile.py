@@ -7,7 +7,7 @@ replies could be mixed. The giver that is ahead waits, which is back-pressure li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from voicegraph.engine.outlet import Push
 from voicegraph.engine.turns import Turns
@@ -15,10 +15,14 @@ from voicegraph.frames import Frame
 
 
 class Turnstile:
-    """Before one node. Begun are the turns that have come in and not yet ended; others wait, each with its giver."""
+    """Before one node. Begun are the turns that have come in and not yet ended; others wait, each with its giver.
 
-    def __init__(self, turns: Turns) -> None:
+    waits: told of each frame that does.
+    """
+
+    def __init__(self, turns: Turns, waits: Callable[[Frame], None] = lambda frame: None) -> None:
         self.turns = turns
+        self.waits = waits
         self._begun: set[int] = set()
         self._ended = 0  # the newest turn that has ended, and with it all before it
         self._waiting: list[int] = []
@@ -29,6 +33,7 @@ class Turnstile:
 
         def in_order(frame: Frame) -> Awaitable[None] | None:
             if self._must_wait(frame):
+                self.waits(frame)
                 return self._push_later(push, frame)
             self._begin(frame.turn)
             return push(frame)

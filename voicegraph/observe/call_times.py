@@ -25,14 +25,14 @@ def timeline(session: Session, *, words: bool = False) -> Timeline:
         graph=plan.name,
         call=session.id,
         line=plan.line or "",
-        seconds=(session.ended or session.now()) - began,
+        seconds=(session.now() if session.ended is None else session.ended) - began,
         nodes=(
             *(_node(node) for node in plan.nodes.values()),
             *(_node(node, standby=True) for node in plan.standby.values()),
         ),
         wires=tuple(dict.fromkeys((edge.giver, edge.taker) for edge in plan.edges)),
         budgets=dict(plan.budgets),
-        turns=tuple(_turn(session, times, words=words) for _, times in sorted(session.turn_times.turns.items())),
+        turns=tuple(turn_of(session, times, words=words) for _, times in sorted(session.turn_times.turns.items())),
         totals=tuple(_totals(name, plan.nodes[name].kind, timing) for name, timing in timings.items()),
     )
 
@@ -43,17 +43,18 @@ def _node(planned: PlannedNode, *, standby: bool = False) -> Node:
     return Node(name=planned.name, use=kind.name, kind=form, converter=kind.name == CONVERTER, standby=standby)
 
 
-def _turn(session: Session, times: TurnTimes, *, words: bool) -> Turn:
+def turn_of(session: Session, times: TurnTimes, *, words: bool = False) -> Turn:
+    """One turn of a call, as far as it is known. words: what was said is in it."""
     began = session.began or 0.0
     reply = session.reply(times.turn)
     worked = ((name, node.timing.turns.get(times.turn)) for name, node in session.nodes.items())
     at = {name: work for name, work in worked if work is not None}
     steps, position = list[Part](), times.speech_end or 0.0
     for milestone, seconds in times.parts():
-        node = session.plan.line or "" if milestone is Milestone.HEARD else times.reached_by.get(milestone, "")
+        by = session.plan.line or "" if milestone is Milestone.HEARD else times.reached_by.get(milestone, "")
+        node = by if by in session.nodes else ""  # the call itself speaks too
         steps.append(Part(node=node, what=milestone.value, start=position, end=position + seconds))
         position += seconds
-    givers = {taker: [edge.giver for edge in session.plan.edges if edge.taker == taker] for taker in session.nodes}
     return Turn(
         turn=times.turn,
         began=times.began - began,
@@ -65,7 +66,7 @@ def _turn(session: Session, times: TurnTimes, *, words: bool) -> Turn:
         seconds=reply.seconds,
         heard_seconds=reply.heard_seconds,
         steps=_since(began, steps),
-        path=_since(began, critical_path(times, at, givers, session.plan.line or "")),
+        path=_since(began, critical_path(times, at, session.plan.edges, session.plan.line or "")),
         stages=tuple(_stage(name, each, began) for name, each in at.items()),
         happened=tuple(Happened(at=each.at - began, node=each.node, what=each.what) for each in times.happened),
         asked=times.asked if words else None,

@@ -2,61 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from voicegraph.engine.milestones import Milestone, TurnTimes
-from voicegraph.engine.timing import TurnAtNode
+from voicegraph.engine.timing import Output, TurnAtNode
+from voicegraph.frames import Frame, SpeechStopped, TTSAudio
+from voicegraph.graph.plan import Edge
 from voicegraph.observe.timeline import Part
 
 QUEUE = "queue"
 WORK = "at work"
+PLAYED = "played out"
 
 
-def critical_path(
-    times: TurnTimes, at: Mapping[str, TurnAtNode], givers: Mapping[str, Sequence[str]], line: str
-) -> list[Part]:
+def critical_path(times: TurnTimes, at: Mapping[str, TurnAtNode], edges: Sequence[Edge], line: str) -> list[Part]:
     """The parts of an answer, in order; they add up to it. Empty for a turn that is no answer, or was not heard.
 
     It is read backwards, from the first sound at the line: what did that wait for? at: the nodes' work on the turn.
-    givers: of each node, those whose frames it takes. line: its name. All times are loop times.
+    edges: of the graph. line: its name. All times are loop times.
     """
     if times.speech_end is None or times.heard is None:
         return []
     path = _Backwards(times.speech_end, max(times.speech_end, times.heard))
+    sound = _output(at, line, TTSAudio)
     committed = times.marks.get(Milestone.COMMIT)
-    first = at.get(line)
-    if committed is not None and (first is None or first.came is None or first.came < committed):
-        path.back(line, "played out", committed)  # all was ready before, and waited to be sure of the caller's end
-        _decision(path, times, Milestone.COMMIT)
+    if committed is not None and (sound is None or sound.came < committed):
+        path.back(line, PLAYED, committed)  # all was ready before, and waited to be sure of the caller's end
+        _decision(path, times, edges, Milestone.COMMIT)
         return path.parts()
-    if first is not None and first.taken is not None and first.came is not None:
-        path.back(line, "played out", first.taken)
-        path.back(line, QUEUE, first.came)
+    if sound is None:
+        path.back(line, PLAYED, times.marks.get(Milestone.AUDIO, path.reached))
     else:
-        path.back(line, "played out", times.marks.get(Milestone.AUDIO, path.reached))
-    node = _giver(givers.get(line, ()), at, path.reached)
-    while node and node != times.origin:
-        came, taken = at[node].fed or (path.reached, path.reached)
-        path.back(node, WORK, taken)
-        path.back(node, QUEUE, came)
-        node = _giver([each for each in givers.get(node, ()) if each != node], at, path.reached)
-    _decision(path, times, Milestone.TURN)
+        path.back(line, PLAYED, sound.taken)
+        path.back(line, QUEUE, sound.came)
+    for name, output in _chain(times, at, edges, line, path):
+        path.back(name, WORK, output.taken)
+        path.back(name, QUEUE, output.came)
+    _decision(path, times, edges, Milestone.TURN)
     return path.parts()
 
 
-def _decision(path: _Backwards, times: TurnTimes, milestone: Milestone) -> None:
-    """Who began, or committed, the turn; and who told it last of the end of the caller's speech."""
+def _chain(
+    times: TurnTimes, at: Mapping[str, TurnAtNode], edges: Sequence[Edge], line: str, path: _Backwards
+) -> Iterator[tuple[str, Output]]:
+    """From the line up to who began the turn: each node, and its output that the one below waited for."""
+    node, seen = line, set[tuple[str, type[Frame]]]()
+    kind: type[Frame] | None = TTSAudio
+    while (found := _giver(at, edges, node, kind, path.reached) or _at_work(at, edges, node, path.reached)) is not None:
+        node, output = found
+        if node == times.origin or (node, output.kind) in seen:
+            return
+        seen.add((node, output.kind))
+        kind = output.by
+        yield found
+
+
+def _giver(
+    at: Mapping[str, TurnAtNode], edges: Sequence[Edge], node: str, kind: type[Frame] | None, until: float
+) -> tuple[str, Output] | None:
+    """Who gave the frame of this type that the node took by then: of several, the last to have begun."""
+    begun = [
+        (edge.giver, output)
+        for edge in edges
+        if edge.taker == node and edge.frame is (kind or edge.frame)
+        if (output := _output(at, edge.giver, edge.frame)) is not None and output.at <= until
+    ]
+    return max(begun, key=lambda found: found[1].at, default=None)
+
+
+def _at_work(at: Mapping[str, TurnAtNode], edges: Sequence[Edge], node: str, until: float) -> tuple[str, Output] | None:
+    """Who was at it by then, and had nothing to show: the nearest above, as when something is said in its place."""
+    found, level = {node}, {node}
+    while level := {edge.giver for edge in edges if edge.taker in level and edge.frame.side == "reply"} - found:
+        for name in sorted(level & at.keys()):
+            came, taken = at[name].came, at[name].taken
+            if came is not None and taken is not None and taken <= until:
+                return name, Output(Frame, until, came, taken, None)
+        found |= level
+    return None
+
+
+def _output(at: Mapping[str, TurnAtNode], node: str, kind: type[Frame]) -> Output | None:
+    return next((output for output in at[node].outputs if output.kind is kind), None) if node in at else None
+
+
+def _decision(path: _Backwards, times: TurnTimes, edges: Sequence[Edge], milestone: Milestone) -> None:
+    """Who began, or committed, the turn; who told it last of the end of the caller's speech, and waited for a pause."""
     cue = times.cues.get(milestone)
     if cue is not None and cue.at <= path.reached:
         path.back(times.origin, milestone.value, cue.at)
+        pause, noticed_by = times.marks.get(Milestone.PAUSE), times.reached_by.get(Milestone.PAUSE)
+        told = any((e.giver, e.taker, e.frame) == (noticed_by, cue.node, SpeechStopped) for e in edges)
+        if pause is not None and noticed_by is not None and told:
+            path.back(cue.node, cue.what, pause)
+            path.back(noticed_by, Milestone.PAUSE.value, path.start)
         path.back(cue.node, cue.what, path.start)
     path.back(times.origin, milestone.value, path.start)
-
-
-def _giver(names: Sequence[str], at: Mapping[str, TurnAtNode], until: float) -> str | None:
-    """Of these nodes, the last to have begun to give by then."""
-    begun = [(first, name) for name in names if name in at and (first := at[name].first) is not None and first <= until]
-    return max(begun)[1] if begun else None
 
 
 class _Backwards:

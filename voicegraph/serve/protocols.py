@@ -80,6 +80,7 @@ class WebSocket(Socket):
         try:
             super().data_received(data)
         except InvalidState:  # uvicorn cannot close a second time, for what is no text behind a goodbye
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1007, "reason": ""})
             self.transport.abort()
 
     def handle_ping(self) -> None:

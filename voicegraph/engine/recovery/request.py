@@ -97,7 +97,7 @@ class Request:
                 candidate, retries = await self._next(self._chain.active, error, retries)
             return False
         finally:
-            self._outlet.timing.took(began, self._first, self._site.now())
+            self._outlet.timing.took(began, self._first, turn=self._cause.turn, whole=not self._running)
             await self._let_go()
 
     async def _let_go(self) -> None:
@@ -141,7 +141,8 @@ class Request:
         """Gives what an attempt has made. False: the turn is void, and there is nothing more to do."""
         self._win(attempt)
         assert attempt.given is not None
-        self._first = self._first or self._site.now()
+        if self._first is None:
+            self._first = self._site.now()
         try:
             for frame in self._resume.given(attempt.given):
                 await self._send(attempt.voice.bring(frame))
