@@ -17,7 +17,6 @@ def plausible_result(
         graph="front-desk",
         file="graphs/front_desk.yaml",
         plan=plan,
-        plan_digest="0",
         caller=Caller(told="eight questions", digest="0"),
         machine=MACHINE,
         load=0.25,

@@ -6,7 +6,6 @@ import asyncio
 import shlex
 import sys
 import time
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -75,13 +74,11 @@ def tell_load(result: Result) -> None:
 
 def _head(asked: Asked, graph: Graph, calls: Calls, mode: Mode) -> Result:
     """All that is known before the first call."""
-    plan = long_form(graph)
     return Result(
         command=command(),
         graph=graph.name,
         file=str(asked.graph),
-        plan=plan,
-        plan_digest=sha256(plan.encode()).hexdigest(),
+        plan=long_form(graph),
         caller=calls.caller,
         machine=machine.machine(),
         load=machine.load(),

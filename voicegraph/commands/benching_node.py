@@ -8,7 +8,6 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator
-from hashlib import sha256
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,13 +76,11 @@ def measure(wanted: Wanted, turns: int, rounds: int, old: Old | None, *, offline
     if len(wanted.sounds) > 1:
         raise VoicegraphError("a node alone hears one recording: leave out the other --in")
     feed, caller = _feed(planned, wanted.sounds[0] if wanted.sounds else None)
-    plan = long_form(graph)
     result = Result(
         command=command(),
         graph=planned.kind.name,
         file=str(wanted.graph or ""),
-        plan=plan,
-        plan_digest=sha256(plan.encode()).hexdigest(),
+        plan=long_form(graph),
         caller=caller,
         machine=machine.machine(),
         load=machine.load(),

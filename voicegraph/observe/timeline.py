@@ -115,7 +115,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     total: tuple[float, ...] = ()
 
 
-class Timeline(Struct, frozen=True, kw_only=True):
+class Timeline(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """A whole call. began: when, in seconds since 1970, if that is known. seconds: how long it lasted, or has so far.
 
     wires: giver and taker. budgets: of the graph, in seconds. cpu: seconds of CPU of the process over the call, if

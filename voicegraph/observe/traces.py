@@ -31,9 +31,8 @@ def prepare(path: Path) -> None:
 
 def write(timeline: Timeline, path: Path) -> None:
     """As JSON. Raises VoicegraphError."""
-    data = {"version": VERSION, **msgspec.to_builtins(timeline)}
     try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n")
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(timeline), indent=1) + b"\n")
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -18,7 +18,6 @@ def result(*rounds: tuple[Timeline, ...], **changes: object) -> Result:
         command="voicegraph bench graphs/front_desk.yaml",
         graph=first.graph,
         plan="name: front-desk\nnodes:\n  llm: openai.chat\n",
-        plan_digest="d",
         caller=Caller(told="question.wav", digest="c"),
         machine=HERE,
         load=0.1,

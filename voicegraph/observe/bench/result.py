@@ -91,7 +91,7 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One run of `voicegraph bench`.
 
     graph: its name; of a node alone, the name of its type. plan: the graph in its long form, as `voicegraph expand`
-    prints it; of a node alone, its settings. plan_digest: SHA-256 of that. file: the graph's. nodes, wires: of it.
+    prints it; of a node alone, its settings. file: the graph's. nodes, wires: of it.
     mode: how time passed. emulated: vendors were emulators, in this process. began: in seconds since 1970. load: of the
     machine when it began, processes that want a core (averaged over a minute); None where that is not known. rounds:
     the same calls again and again: the differences between rounds are the noise. yardsticks: the machine's speed, by
@@ -103,7 +103,6 @@ class Result(Struct, frozen=True, kw_only=True, omit_defaults=False):
     graph: str
     file: str = ""
     plan: str
-    plan_digest: str
     caller: Caller
     machine: Machine
     load: float | None = None
