@@ -7,16 +7,14 @@ call: ten Python functions that call one another. queue: ten tasks with an async
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
-import json
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from benchmarks.contenders.framework_shape import SECONDS, Growth, main
+
 PCM = bytes(640)
-SECONDS = 3.0
 FRAMES = round(SECONDS * 50)
 
 Give = Callable[[bytes], Awaitable[None]]
@@ -86,11 +84,6 @@ async def calls(style: str, count: int) -> dict[str, Any]:
     return {"cpu_ms_per_call_second": took * 1000 / count / SECONDS, "behind_ms": behind * 1000}
 
 
-def rss() -> float:
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - as its rivals do
-        return int(statm.read().split()[1]) * 4096 / 1000
-
-
 async def idle(style: str, count: int) -> dict[str, Any]:
     async def silent(give: Give) -> None:
         await asyncio.sleep(3600)
@@ -102,25 +95,14 @@ async def idle(style: str, count: int) -> dict[str, Any]:
 
     running = start(count)  # they fill what the imports have left of the heap
     await asyncio.sleep(0.2)
-    gc.collect()
-    kilobytes, tasks, began = rss(), len(asyncio.all_tasks()), time.process_time()
+    growth = Growth()
     running += start(count)
     await asyncio.sleep(0.5)
-    took = time.process_time() - began
-    gc.collect()
-    found = {
-        "kilobytes": (rss() - kilobytes) / count,
-        "tasks": (len(asyncio.all_tasks()) - tasks) / count,
-        "start_ms": took / count * 1000,
-    }
+    found = growth.told(count)
     for task in running:
         task.cancel()
     return found
 
 
 if __name__ == "__main__":
-    what, style, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    run = asyncio.run
-    if sys.argv[4:] == ["uvloop"]:
-        from uvloop import run
-    print(json.dumps(run({"calls": calls, "idle": idle}[what](style, count))))
+    main({"calls": calls, "idle": idle})

@@ -8,10 +8,7 @@ before a turn is taken for over, and words alone enough for that; `documented` l
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
 import logging
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Any
@@ -19,6 +16,8 @@ from typing import Any
 from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm, stt, tts
 from livekit.agents.voice import io
+
+from benchmarks.contenders.framework_shape import Growth, main
 
 RATE = 24_000
 SOUND = bytes(2 * RATE // 5)
@@ -147,34 +146,19 @@ async def turn(style: str, times: int) -> dict[str, Any]:
     return {"ms": taken[3:]}
 
 
-def rss() -> float:
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - runs without anything of ours
-        return int(statm.read().split()[1]) * 4096 / 1000
-
-
 async def idle(style: str, calls: int) -> dict[str, Any]:
     """What a call has that nobody speaks in."""
     first = [await open_call(style) for _ in range(calls)]  # they fill what the imports have left of the heap
     await asyncio.sleep(1.0)
-    gc.collect()
-    kilobytes, tasks, began = rss(), len(asyncio.all_tasks()), time.process_time()
+    growth = Growth()
     others = [await open_call(style) for _ in range(calls)]
-    took = time.process_time() - began
+    growth.started()
     await asyncio.sleep(0.5)
-    gc.collect()
-    found = {
-        "kilobytes": (rss() - kilobytes) / calls,
-        "tasks": (len(asyncio.all_tasks()) - tasks) / calls,
-        "start_ms": took / calls * 1000,
-    }
+    found = growth.told(calls)
     await asyncio.gather(*(session.aclose() for session, _, _ in [*first, *others]))
     return found
 
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    what, style, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    run = asyncio.run
-    if sys.argv[4:] == ["uvloop"]:
-        from uvloop import run
-    print(json.dumps(run({"turn": turn, "idle": idle}[what](style, count))))
+    main({"turn": turn, "idle": idle})

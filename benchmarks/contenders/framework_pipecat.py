@@ -13,9 +13,6 @@ to judge by); `tuned`: the same with none; `lean`: no aggregator, the model is g
 from __future__ import annotations
 
 import asyncio
-import gc
-import json
-import sys
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -47,10 +44,11 @@ from pipecat.turns.user_stop.speech_timeout_user_turn_stop_strategy import Speec
 from pipecat.turns.user_turn_strategies import UserTurnStrategies
 from pipecat.workers.runner import WorkerRunner
 
+from benchmarks.contenders.framework_shape import SECONDS, Growth, main
+
 logger.remove()
 PCM = bytes(640)
 SOUND = bytes(2 * 24_000 // 5)
-SECONDS = 3.0
 
 
 class Hop(FrameProcessor):
@@ -151,11 +149,6 @@ async def calls(style: str, count: int) -> dict[str, Any]:
     return {"cpu_ms_per_call_second": took * 1000 / count / SECONDS, "behind_ms": behind * 1000}
 
 
-def rss() -> float:
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - as its rivals do
-        return int(statm.read().split()[1]) * 4096 / 1000
-
-
 async def idle(style: str, count: int) -> dict[str, Any]:
     running = Running(style)
 
@@ -169,21 +162,15 @@ async def idle(style: str, count: int) -> dict[str, Any]:
         await running.add(first, *others)
         await first.ready.wait()
     await asyncio.sleep(0.2)
-    gc.collect()
-    kilobytes, tasks, began = rss(), len(asyncio.all_tasks()), time.process_time()
+    growth = Growth()
     made = [made_of() for _ in range(count)]
     for first, *others in made:
         await running.add(first, *others)
     for first, *_ in made:
         await first.ready.wait()
-    took = time.process_time() - began
+    growth.started()
     await asyncio.sleep(0.5)
-    gc.collect()
-    found = {
-        "kilobytes": (rss() - kilobytes) / count,
-        "tasks": (len(asyncio.all_tasks()) - tasks) / count,
-        "start_ms": took / count * 1000,
-    }
+    found = growth.told(count)
     await running.stop()
     return found
 
@@ -274,8 +261,4 @@ async def turn(style: str, count: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    what, style, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    run = asyncio.run
-    if sys.argv[4:] == ["uvloop"]:
-        from uvloop import run
-    print(json.dumps(run({"calls": calls, "idle": idle, "turn": turn}[what](style, count))))
+    main({"calls": calls, "idle": idle, "turn": turn})

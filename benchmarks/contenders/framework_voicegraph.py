@@ -11,14 +11,13 @@ aggregator's half second of silence.
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
-import json
-import sys
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+from benchmarks.contenders.framework_shape import SECONDS, Growth, main
+from benchmarks.contenders.hop_voicegraph import PCM, Sink, inline, task
 from voicegraph import (
     Audio,
     Call,
@@ -37,20 +36,8 @@ from voicegraph.frames import EndOfTurn
 from voicegraph.graph.plan import Edge, Plan, PlannedNode
 from voicegraph.node import node_type
 
-PCM = bytes(640)
 SOUND = bytes(2 * 24_000 // 5)
-SECONDS = 3.0
 STYLES = {"def": "ssssssssss", "mixed": "sasssasasa", "async": "aaaaaaaaaa"}
-
-
-@node("bench.inline")
-def inline(frame: Audio) -> Audio:
-    return frame
-
-
-@node("bench.async")
-async def task(frame: Audio) -> Audio:
-    return frame
 
 
 @node("bench.paced")
@@ -75,15 +62,6 @@ class Silent:
         yield Audio(PCM)
 
 
-@node("bench.sink")
-class Sink:
-    def __post_init__(self) -> None:
-        self.count = 0
-
-    def on_audio(self, frame: Audio) -> None:
-        self.count += 1
-
-
 def chain(style: str, first: Any, config: dict[str, Any]) -> Plan:
     kinds = [first, *({"s": inline, "a": task}[each] for each in STYLES[style]), Sink]
     names = ["source", *(f"node{index}" for index in range(10)), "sink"]
@@ -103,26 +81,14 @@ async def calls(style: str, count: int) -> dict[str, Any]:
     return {"cpu_ms_per_call_second": took * 1000 / count / SECONDS, "behind_ms": behind * 1000}
 
 
-def rss() -> float:
-    with open("/proc/self/statm") as statm:  # noqa: PTH123 - as its rivals do
-        return int(statm.read().split()[1]) * 4096 / 1000
-
-
 async def idle(style: str, count: int) -> dict[str, Any]:
     plan = agent(style) if style == "agent" else chain(style, Silent, {})
     running = [asyncio.create_task(Session(plan).run()) for _ in range(count)]  # they fill what is left of the heap
     await asyncio.sleep(0.2)
-    gc.collect()
-    kilobytes, tasks, began = rss(), len(asyncio.all_tasks()), time.process_time()
+    growth = Growth()
     running += [asyncio.create_task(Session(plan).run()) for _ in range(count)]
     await asyncio.sleep(0.5)  # all of it is in the start's figure: nobody says here when a call is whole
-    took = time.process_time() - began
-    gc.collect()
-    found = {
-        "kilobytes": (rss() - kilobytes) / count,
-        "tasks": (len(asyncio.all_tasks()) - tasks) / count,
-        "start_ms": took / count * 1000,
-    }
+    found = growth.told(count)
     for call in running:
         call.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -207,8 +173,4 @@ async def turn(style: str, count: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    what, style, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    run = asyncio.run
-    if sys.argv[4:] == ["uvloop"]:
-        from uvloop import run
-    print(json.dumps(run({"calls": calls, "idle": idle, "turn": turn}[what](style, count))))
+    main({"calls": calls, "idle": idle, "turn": turn})
